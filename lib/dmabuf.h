@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_H
+#define DMABUF_H
+
+/*
+ * Exporters (who makes a DMA buffer) and the ways in to a mapping of one.
+ * What tries to pin it is in dmabuf_gup.h, what /proc says in dmabuf_proc.h.
+ */
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+
+struct dmabuf_exporter;
+
+/* A buffer, as its exporter made it. */
+struct dmabuf {
+	const struct dmabuf_exporter *exporter;
+	int fd;			/* the dma-buf itself */
+	int dev;		/* the exporter's device, or -1 */
+	uint32_t handle;	/* its GEM handle on dev, or 0 */
+	size_t size;		/* in bytes, by lseek(): at least what was asked for */
+};
+
+/* A kind of exporter: one file in lib/exporters/, one line in its table. */
+struct dmabuf_exporter_kind {
+	const char *name;
+	const char *description;
+
+	/*
+	 * Looks for what is there and calls dmabuf_exporter_add() for each. Must
+	 * not fail, load a module, or change anything.
+	 */
+	void (*find)(const struct dmabuf_exporter_kind *kind);
+
+	/*
+	 * Makes a buffer of at least size bytes (a multiple of the page size) and
+	 * sets fd, dev and handle. False with a reason in errno otherwise.
+	 */
+	bool (*alloc)(const struct dmabuf_exporter *e, size_t size,
+		      struct dmabuf *buf);
+
+	/*
+	 * The offset at which dev maps handle (the native GEM mmap). NULL where
+	 * the exporter's own mmap is no GEM mmap.
+	 */
+	bool (*native_offset)(const struct dmabuf *buf, uint64_t *offset);
+
+	/* Gives up handle, as the last user of the driver's own API would. */
+	void (*close_handle)(struct dmabuf *buf);
+
+	/*
+	 * Makes the exporter move the buffer: skips if it cannot, with a reason.
+	 * True: it certainly moved. False: the exporter was free not to move it.
+	 * NULL: this kind of exporter never moves a buffer.
+	 */
+	bool (*move)(struct dmabuf *buf);
+};
+
+/* One exporter that was found. */
+struct dmabuf_exporter {
+	const struct dmabuf_exporter_kind *kind;
+	char name[64];		/* the same on every run: the dynamic subtest's name */
+	char path[280];		/* of its device node */
+	unsigned int type;	/* for the kind's own use */
+};
+
+/* A way in to a mapping of a buffer. */
+struct dmabuf_way {
+	const char *name;
+	const char *clause;	/* what it adds to the clauses judged through it */
+	const char *description;
+
+	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
+	void *(*map)(const struct dmabuf *buf, size_t length, int prot, int flags,
+		     off_t offset);
+};
+
+extern const struct dmabuf_way *const dmabuf_ways[];
+#define for_each_dmabuf_way(w) \
+	for (const struct dmabuf_way *const *__w = dmabuf_ways, *w; (w = *__w); __w++)
+
+/*
+ * dmabuf_find_exporters:
+ *
+ * Fills the list of exporters by looking. For a fixture; never skips or fails.
+ */
+void dmabuf_find_exporters(void);
+const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
+#define for_each_dmabuf_exporter(e) \
+	for (unsigned int __i = 0; __i != ~0u; __i = ~0u) \
+		for (const struct dmabuf_exporter *e; \
+		     (e = dmabuf_exporter_get(__i)); __i++)
+
+/*
+ * dmabuf_exporter_add:
+ *
+ * For a kind's find(). The name is made fit for a subtest's; a second exporter
+ * of the same name gets -2 behind it, in the order in which they were found.
+ */
+void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
+			 unsigned int type, const char *path,
+			 const char *name_fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/*
+ * dmabuf_alloc:
+ *
+ * A buffer of at least size bytes. Skips if the exporter cannot make one.
+ */
+struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size);
+
+/*
+ * dmabuf_close:
+ *
+ * Closes the file descriptor, the handle and the device: what is left of the
+ * buffer lives by its mappings. Safe to call twice.
+ */
+void dmabuf_close(struct dmabuf *buf);
+
+/*
+ * dmabuf_map:
+ *
+ * Maps the whole buffer, shared, for reading and writing. Skips if there is no
+ * such way in to this buffer.
+ */
+void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way);
+
+/*
+ * dmabuf_move:
+ *
+ * Makes the exporter move the buffer. Skips if it cannot. Returns whether it
+ * certainly moved (else the caller must find out).
+ */
+bool dmabuf_move(struct dmabuf *buf);
+
+/*
+ * dmabuf_sync:
+ *
+ * Brackets CPU access by DMA_BUF_IOCTL_SYNC; flags are DMA_BUF_SYNC_*. A refusal
+ * is a violation of WHOLE: CPU access must work (Linux uAPI, linux/dma-buf.h).
+ */
+void dmabuf_sync(const struct dmabuf *buf, uint64_t flags);
+
+/*
+ * Options that every test takes: --disruptive, also by DMABUF_DISRUPTIVE=1 in
+ * the environment, for runners that give tests no options.
+ */
+extern const struct option dmabuf_options[];
+extern const char dmabuf_options_help[];
+int dmabuf_option(int opt, int index, void *data);
+
+/* Skips unless --disruptive was given: "what" is the harm to a user's machine. */
+void dmabuf_require_disruptive(const char *what);
+
+#define dmabuf_main() \
+	igt_main_args("", dmabuf_options, dmabuf_options_help, dmabuf_option, NULL)
+
+#endif /* DMABUF_H */

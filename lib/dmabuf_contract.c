@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "dmabuf_contract.h"
+#include "igt.h"
+
+static const struct dmabuf_clause clauses[] = {
+	{ "PFNMAP", "the VMA of a DMA buffer is VM_PFNMAP, not merely VM_MIXEDMAP" },
+	{ "SPECIAL", "every page-table entry is special, so that lockless get_user_pages_fast refuses too" },
+	{ "GUP", "every user of get_user_pages is refused with EFAULT" },
+	{ "ACCOUNT", "the pages are not accounted as normal memory" },
+	{ "ENTRY", "an importer's mmap of an imported DMA buffer obeys the same rules" },
+	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
+	{ "MOVE", "when the exporter moves the buffer, the next CPU access sees the new place with unchanged contents" },
+	{ "LIFE", "the mapping keeps the whole DMA buffer alive, and nothing else does" },
+	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
+	{ "PIN", "no user of get_user_pages keeps a reference after it was refused" },
+};
+
+const struct dmabuf_clause *dmabuf_clause(const char *id)
+{
+	for (size_t i = 0; i < sizeof(clauses) / sizeof(clauses[0]); i++)
+		if (!strcmp(clauses[i].id, id))
+			return &clauses[i];
+	fprintf(stderr, "no clause '%s'\n", id);
+	abort();
+}
+
+void dmabuf_judges(const char *ids, const char *more_ids)
+{
+	if (more_ids && more_ids[0])
+		igt_info("Clause: %s %s\n", ids, more_ids);
+	else
+		igt_info("Clause: %s\n", ids);
+}
+
+enum verdict { NONE, HELD, SKIPPED, VIOLATED };
+
+/* What the child tells its parent, in memory that both share. */
+struct outcome {
+	enum verdict verdict;
+	char stage[256];
+	char text[4096];
+};
+
+static struct outcome *outcome;
+static bool in_child;
+
+/* Ends the child with its verdict. */
+static void conclude(enum verdict verdict, const char *fmt, ...)
+	__attribute__((noreturn)) __attribute__((format(printf, 2, 3)));
+static void conclude(enum verdict verdict, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(outcome->text, sizeof(outcome->text), fmt, ap);
+	va_end(ap);
+	outcome->verdict = verdict;
+	fflush(NULL);
+	_exit(IGT_EXIT_SUCCESS);
+}
+
+static void bad_access(int sig, siginfo_t *info, void *context)
+{
+	conclude(VIOLATED, "WHOLE: %s\nSIG%s at address %p while %s\n",
+		 dmabuf_clause("WHOLE")->rule, sigabbrev_np(sig), info->si_addr,
+		 outcome->stage);
+}
+
+bool __dmabuf_limited_enter(int seconds)
+{
+	struct sigaction sa = { .sa_sigaction = bad_access, .sa_flags = SA_SIGINFO };
+
+	if (!outcome)
+		outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	igt_assert(outcome != MAP_FAILED);
+	memset(outcome, 0, sizeof(*outcome));
+	strcpy(outcome->stage, "starting");
+
+	if (__igt_fork()) {
+		in_child = true;
+		sigaction(SIGBUS, &sa, NULL);
+		sigaction(SIGSEGV, &sa, NULL);
+		return true;
+	}
+	igt_waitchildren_timeout(seconds, outcome->stage);
+
+	switch (outcome->verdict) {
+	case HELD:
+		return false;
+	case SKIPPED:
+		igt_skip("%s", outcome->text);
+	case VIOLATED:
+		igt_critical("%s", outcome->text);
+		igt_fail(IGT_EXIT_FAILURE);
+	case NONE:
+		break;
+	}
+	igt_assert_f(false, "the child ended without a verdict while %s\n",
+		     outcome->stage);
+	return false;
+}
+
+void __dmabuf_limited_leave(void)
+{
+	conclude(HELD, "%s", "");
+}
+
+void dmabuf_stage(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!in_child)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(outcome->stage, sizeof(outcome->stage), fmt, ap);
+	va_end(ap);
+}
+
+void dmabuf_skip(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (in_child)
+		conclude(SKIPPED, "%s", text);
+	igt_skip("%s", text);
+}
+
+void dmabuf_violation(const char *clause, const char *fmt, ...)
+{
+	char text[3072];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (in_child)
+		conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,
+			 text);
+	igt_critical("%s: %s\n%s", clause, dmabuf_clause(clause)->rule, text);
+	igt_fail(IGT_EXIT_FAILURE);
+}
+
+void dmabuf_inherit_verdict(void)
+{
+	if (outcome->verdict != NONE)
+		_exit(IGT_EXIT_SUCCESS);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_CONTRACT_H
+#define DMABUF_CONTRACT_H
+
+/*
+ * The contract's clauses, and how a test says what became of them. The ids are
+ * stable; docs/contract.md has the sources.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct dmabuf_clause {
+	const char *id;
+	const char *rule;	/* in words a driver author can act on */
+};
+
+/*
+ * dmabuf_clause:
+ *
+ * Looks a clause up by its id; an unknown id is a bug in the caller (aborts).
+ */
+const struct dmabuf_clause *dmabuf_clause(const char *id);
+
+/*
+ * dmabuf_judges:
+ *
+ * Says which clauses the current (dynamic) subtest judges, ids separated by
+ * blanks; the matrix is made from this line. Empty ids are allowed.
+ */
+void dmabuf_judges(const char *ids, const char *more_ids);
+
+/*
+ * dmabuf_limited:
+ *
+ * `dmabuf_limited(seconds) { ... }` runs the block in a child process. Whatever
+ * it provokes stays its own: mappings, pins and file descriptors end with it, a
+ * SIGBUS is a verdict with an address, and a system call that never returns is
+ * a failure that names the stage it was in. The child's verdict becomes that of
+ * the current (dynamic) subtest. Do not use igt_require() or igt_skip() in it
+ * (upstream forbids them in children); dmabuf_require() works everywhere.
+ */
+#define dmabuf_limited(seconds) \
+	for (bool __inside = __dmabuf_limited_enter(seconds); __inside; \
+	     __dmabuf_limited_leave())
+
+/*
+ * The time that a pin attempt, an mmap or a pass over a small buffer gets, in
+ * seconds: a thousand times what each needs on emulated hardware.
+ */
+#define DMABUF_LIMIT 10
+
+bool __dmabuf_limited_enter(int seconds);
+void __dmabuf_limited_leave(void) __attribute__((noreturn));
+
+/*
+ * dmabuf_stage:
+ *
+ * Names what is about to be tried, for the message if it never returns or
+ * crashes.
+ */
+void dmabuf_stage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends the current subtest as skipped: nothing can be said, and this is why. */
+void dmabuf_skip(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2))) __attribute__((noreturn));
+#define dmabuf_require(expr, ...) \
+	do { if (!(expr)) dmabuf_skip(__VA_ARGS__); } while (0)
+
+/* Ends the current subtest as failed: the clause, in words, and the evidence. */
+void dmabuf_violation(const char *clause, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3))) __attribute__((noreturn));
+#define dmabuf_must(clause, expr, ...) \
+	do { if (!(expr)) dmabuf_violation(clause, __VA_ARGS__); } while (0)
+
+/*
+ * dmabuf_inherit_verdict:
+ *
+ * For a process of a dmabuf_limited() block that forked and waited: ends it too
+ * if its child came to a verdict.
+ */
+void dmabuf_inherit_verdict(void);
+
+#endif /* DMABUF_CONTRACT_H */

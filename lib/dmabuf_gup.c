@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_gup.h"
+#include "dmabuf_proc.h"
+#include "gup/users.h"
+#include "igt.h"
+
+/* The table: one line for each GUP user in lib/gup/. */
+const struct gup_user *const gup_users[] = {
+	&gup_o_direct_read,
+	&gup_o_direct_write,
+	&gup_io_uring,
+	&gup_vmsplice,
+	&gup_rdma,
+	NULL,
+};
+
+const char *const page_state_names[] = {
+	[UNTOUCHED] = "untouched",
+	[TOUCHED] = "touched",
+};
+
+/* Which clause a pin in this state breaks. */
+static const char *const state_clauses[] = {
+	[UNTOUCHED] = "GUP",
+	[TOUCHED] = "SPECIAL",
+};
+
+void dmabuf_touch(void *addr, size_t length)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+
+	for (size_t at = 0; at < length; at += page) {
+		volatile uint32_t *word = (void *)((char *)addr + at);
+
+		*word = *word;
+	}
+}
+
+void gup_prepare(const struct gup_user *user, size_t length)
+{
+	ssize_t ret;
+	void *p;
+	int fd;
+
+	dmabuf_stage("setting up %s", user->name);
+	user->setup(length);
+
+	fd = memfd_create("control", MFD_CLOEXEC);
+	dmabuf_require(fd >= 0 && !ftruncate(fd, length), "%s: no memfd to try it on: %s",
+		       user->name, strerror(errno));
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	dmabuf_require(p != MAP_FAILED, "%s: no memfd to try it on: %s", user->name,
+		       strerror(errno));
+	dmabuf_touch(p, length);
+
+	dmabuf_stage("trying %s on a memfd", user->name);
+	ret = user->attempt(p, length);
+	dmabuf_require(ret == (ssize_t)length,
+		       "%s does not work here on ordinary memory either: %s", user->name,
+		       ret < 0 ? strerror(-ret) : "it took only a part");
+	munmap(p, length);
+	close(fd);
+}
+
+void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			 const struct dmabuf_way *way, enum page_state state,
+			 const char *which, void *addr, size_t length)
+{
+	char evidence[256];
+	ssize_t ret;
+
+	snprintf(evidence, sizeof(evidence), "%s", proc_evidence(addr));
+	dmabuf_stage("%s takes the %s of %s (%s, %s)", user->name, which,
+		     buf->exporter->name, way->name, page_state_names[state]);
+	ret = user->attempt(addr, length);
+
+	dmabuf_must(state_clauses[state], ret < 0,
+		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
+		    "%s\n",
+		    user->name, which, buf->exporter->name, way->name,
+		    page_state_names[state], ret, length, evidence);
+	dmabuf_require(ret == -EFAULT,
+		       "%s of the %s of %s was refused with %s, not with EFAULT: that says nothing of the contract",
+		       user->name, which, buf->exporter->name, strerrorname_np(-ret));
+}
+
+void gup_ranges_must_be_refused(const struct gup_user *user,
+				const struct dmabuf *buf,
+				const struct dmabuf_way *way,
+				enum page_state state)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	const struct { const char *which; size_t start, length; } ranges[] = {
+		{ "first page", 0, page },
+		{ "last page", buf->size - page, page },
+		{ "whole", 0, buf->size },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		void *p = dmabuf_map(buf, way);
+
+		if (state == TOUCHED) {
+			dmabuf_stage("touching every page of %s (%s)",
+				     buf->exporter->name, way->name);
+			dmabuf_touch(p, buf->size);
+		}
+		gup_must_be_refused(user, buf, way, state, ranges[i].which,
+				    (char *)p + ranges[i].start, ranges[i].length);
+		munmap(p, buf->size);
+	}
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_GUP_H
+#define DMABUF_GUP_H
+
+/*
+ * GUP users: what tries to take references on the pages behind a mapping, and
+ * what its answer means for the contract.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct dmabuf;
+struct dmabuf_way;
+
+/* A GUP user: one file in lib/gup/, one line in its table. */
+struct gup_user {
+	const char *name;
+	const char *description;	/* the call, and where it takes references */
+
+	/* Opens what the attempts need; skips if the facility is not there. */
+	void (*setup)(size_t length);
+
+	/*
+	 * Tries once to make the kernel pin [addr, addr + length) and undoes what
+	 * succeeded. Returns the bytes that were pinned or transferred, or -errno.
+	 */
+	ssize_t (*attempt)(void *addr, size_t length);
+};
+
+extern const struct gup_user *const gup_users[];
+#define for_each_gup_user(u) \
+	for (const struct gup_user *const *__u = gup_users, *u; (u = *__u); __u++)
+
+/* What was done to the pages before the attempt, and which path that takes. */
+enum page_state {
+	UNTOUCHED,	/* the slow path: get_user_pages looks at the VMA */
+	TOUCHED,	/* the fast path: it looks at page-table entries alone */
+	NUM_PAGE_STATES
+};
+
+extern const char *const page_state_names[NUM_PAGE_STATES];
+
+/*
+ * gup_prepare:
+ *
+ * Readies the user and proves, on ordinary shared memory (a memfd) of length
+ * bytes in this process, that the same call works there. Skips otherwise: then
+ * no answer about a DMA buffer would mean anything. In a dmabuf_limited() block.
+ */
+void gup_prepare(const struct gup_user *user, size_t length);
+
+/*
+ * gup_must_be_refused:
+ *
+ * Tries to pin [addr, addr + length) of a mapping. EFAULT is what the contract
+ * asks for; success, whole or in part, is a violation and says with what
+ * evidence; anything else cannot be attributed to the contract and skips.
+ */
+void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			 const struct dmabuf_way *way, enum page_state state,
+			 const char *which, void *addr, size_t length);
+
+/*
+ * gup_ranges_must_be_refused:
+ *
+ * The same for the first page, the last page and the whole, each on a fresh
+ * mapping of the buffer in the page state given (WHOLE).
+ */
+void gup_ranges_must_be_refused(const struct gup_user *user,
+				const struct dmabuf *buf,
+				const struct dmabuf_way *way,
+				enum page_state state);
+
+/* Reads and writes every page of a mapping back unchanged. */
+void dmabuf_touch(void *addr, size_t length);
+
+#endif /* DMABUF_GUP_H */

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include "dmabuf_contract.h"
+#include "dmabuf_pattern.h"
+#include "igt.h"
+
+/* A multiplication by an odd number: every offset has its own word. */
+static uint32_t word_at(size_t offset, uint32_t seed)
+{
+	return (uint32_t)(offset / 4) * 2654435761u ^ seed;
+}
+
+void pattern_fill(void *addr, size_t length, uint32_t seed)
+{
+	volatile uint32_t *word = addr;
+
+	for (size_t at = 0; at < length; at += 4)
+		word[at / 4] = word_at(at, seed);
+}
+
+void pattern_must_be(const char *clause, const void *addr, size_t length,
+		     uint32_t seed, const char *what)
+{
+	const volatile uint32_t *word = addr;
+
+	for (size_t at = 0; at < length; at += 4) {
+		uint32_t is = word[at / 4];
+
+		dmabuf_must(clause, is == word_at(at, seed),
+			    "%s: the word at byte %zu (page %zu) is %#x, not %#x\n", what,
+			    at, at / sysconf(_SC_PAGESIZE), is, word_at(at, seed));
+	}
+}

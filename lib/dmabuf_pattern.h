@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_PATTERN_H
+#define DMABUF_PATTERN_H
+
+/*
+ * Contents that no other page, and no other seed, has: each 32-bit word is made
+ * of its own offset. What comes back wrong tells where it came from.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Writes the pattern of seed into length bytes (a multiple of 4) at addr. */
+void pattern_fill(void *addr, size_t length, uint32_t seed);
+
+/*
+ * pattern_must_be:
+ *
+ * Compares every word; a difference is a violation of clause, with the offset
+ * and both words. "what" says what was read after what.
+ */
+void pattern_must_be(const char *clause, const void *addr, size_t length,
+		     uint32_t seed, const char *what);
+
+#endif /* DMABUF_PATTERN_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_PROC_H
+#define DMABUF_PROC_H
+
+/*
+ * What /proc says of a mapping (Documentation/filesystems/proc.rst and
+ * admin-guide/mm/pagemap.rst).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A VMA by /proc/self/smaps. */
+struct proc_vma {
+	char flags[128];	/* the codes of VmFlags, each with a blank behind it */
+	size_t rss, pss;	/* in bytes */
+};
+
+/*
+ * proc_vma:
+ *
+ * Reads the VMA that holds addr. Skips if the kernel has no smaps
+ * (CONFIG_PROC_PAGE_MONITOR).
+ */
+struct proc_vma proc_vma(const void *addr);
+
+/* Whether VmFlags has this code of two letters, such as "pf". */
+bool proc_vma_has(const struct proc_vma *vma, const char *code);
+
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_FILE_OR_SHARED (1ull << 61)
+#define PAGEMAP_PFN ((1ull << 55) - 1)
+
+/*
+ * proc_pagemap:
+ *
+ * The pagemap entry of the page at addr: 0 for every page of a VM_PFNMAP VMA,
+ * which the page-table walker passes over. The PFN in it is 0 for those who
+ * lack CAP_SYS_ADMIN. Skips if there is no pagemap.
+ */
+uint64_t proc_pagemap(const void *addr);
+
+/* How often the page of a pagemap entry is mapped; -1 if that cannot be known. */
+long long proc_map_count(uint64_t pagemap);
+
+/* Page faults of this process so far that needed no I/O. */
+long proc_minor_faults(void);
+
+/* VmFlags and pagemap entry at addr, as one line of evidence (static). */
+const char *proc_evidence(const void *addr);
+
+#endif /* DMABUF_PROC_H */

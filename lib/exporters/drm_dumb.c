@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Dumb buffers of every card that makes and exports them (drm/drm.h,
+ * drm/drm_mode.h).
+ */
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "dmabuf_contract.h"
+#include "drm.h"
+#include "exporters.h"
+#include "igt.h"
+
+/* 1024 pixels of 32 bits are a page, so that a buffer has just the size asked. */
+#define WIDTH 1024
+#define PITCH (WIDTH * 4)
+
+static void add(int fd, const char *path, const char *driver, void *kind)
+{
+	uint64_t dumb = 0, prime = 0;
+
+	drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb);
+	drmGetCap(fd, DRM_CAP_PRIME, &prime);
+	if (dumb && (prime & DRM_PRIME_CAP_EXPORT))
+		dmabuf_exporter_add(kind, 0, path, "%s-dumb", driver);
+}
+
+static void find(const struct dmabuf_exporter_kind *kind)
+{
+	drm_for_each_card(add, (void *)kind);
+}
+
+static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+{
+	struct drm_mode_create_dumb create = {
+		.width = WIDTH, .height = (size + PITCH - 1) / PITCH, .bpp = 32,
+	};
+
+	buf->dev = drm_open_card(e->path);
+	if (buf->dev < 0 || drmIoctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return false;
+	buf->handle = create.handle;
+	return drm_export(buf);
+}
+
+static bool native_offset(const struct dmabuf *buf, uint64_t *offset)
+{
+	return drm_dumb_offset(buf->dev, buf->handle, offset);
+}
+
+/* A connector that shows something, and the first of its modes that fits. */
+static bool pick_mode(int fd, const drmModeRes *res, size_t size,
+		      uint32_t *connector, drmModeModeInfo *mode)
+{
+	bool found = false;
+
+	for (int i = 0; i < res->count_connectors && !found; i++) {
+		drmModeConnectorPtr c = drmModeGetConnector(fd, res->connectors[i]);
+
+		for (int j = 0; c && c->connection == DRM_MODE_CONNECTED &&
+		     j < c->count_modes && !found; j++) {
+			*connector = c->connector_id;
+			*mode = c->modes[j];
+			found = mode->hdisplay <= WIDTH &&
+				(size_t)mode->vdisplay * PITCH <= size;
+		}
+		drmModeFreeConnector(c);
+	}
+	return found;
+}
+
+/* A scanout pins the buffer to where the display engine can read it. */
+static bool move(struct dmabuf *buf)
+{
+	drmModeModeInfo mode;
+	uint32_t connector, fb;
+	drmModeResPtr res;
+
+	dmabuf_require_disruptive("sets a display mode");
+	res = drmModeGetResources(buf->dev);
+	dmabuf_require(res && res->count_crtcs, "%s has no display engine",
+		       buf->exporter->name);
+	dmabuf_require(pick_mode(buf->dev, res, buf->size, &connector, &mode),
+		       "%s has no connected display with a mode of %d columns or less",
+		       buf->exporter->name, WIDTH);
+	dmabuf_require(!drmSetMaster(buf->dev), "%s is somebody else's display: %s",
+		       buf->exporter->name, strerror(errno));
+	dmabuf_require(!drmModeAddFB(buf->dev, WIDTH, buf->size / PITCH, 24, 32, PITCH,
+				     buf->handle, &fb),
+		       "%s makes no framebuffer of the buffer: %s",
+		       buf->exporter->name, strerror(errno));
+	dmabuf_require(!drmModeSetCrtc(buf->dev, res->crtcs[0], fb, 0, 0, &connector, 1,
+				       &mode),
+		       "%s does not show the buffer: %s", buf->exporter->name,
+		       strerror(errno));
+	drmModeFreeResources(res);
+	return false;
+}
+
+const struct dmabuf_exporter_kind dmabuf_drm_dumb = {
+	.name = "drm_dumb",
+	.description = "dumb buffers of every card that exports them",
+	.find = find,
+	.alloc = alloc,
+	.native_offset = native_offset,
+	.close_handle = drm_close_handle,
+	.move = move,
+};

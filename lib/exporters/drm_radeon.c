@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * radeon: buffers in video memory by the driver's own ioctl, on TTM
+ * (drm/radeon_drm.h). They are evicted to system memory when others need the
+ * place, which is a real move.
+ */
+#include <radeon_drm.h>
+#include <xf86drm.h>
+
+#include "dmabuf_contract.h"
+#include "drm.h"
+#include "exporters.h"
+#include "igt.h"
+
+/* More video memory than this takes too long to fill. */
+#define MAX_VRAM (1ull << 30)
+
+static void add(int fd, const char *path, const char *driver, void *kind)
+{
+	if (!strcmp(driver, "radeon"))
+		dmabuf_exporter_add(kind, 0, path, "radeon-vram");
+}
+
+static void find(const struct dmabuf_exporter_kind *kind)
+{
+	drm_for_each_card(add, (void *)kind);
+}
+
+static bool create(int fd, size_t size, uint32_t *handle)
+{
+	struct drm_radeon_gem_create create = {
+		.size = size,
+		.alignment = 4096,
+		.initial_domain = RADEON_GEM_DOMAIN_VRAM,
+	};
+
+	if (drmIoctl(fd, DRM_IOCTL_RADEON_GEM_CREATE, &create))
+		return false;
+	*handle = create.handle;
+	return true;
+}
+
+static bool gem_offset(int fd, uint32_t handle, size_t size, uint64_t *offset)
+{
+	struct drm_radeon_gem_mmap map = { .handle = handle, .size = size };
+
+	if (drmIoctl(fd, DRM_IOCTL_RADEON_GEM_MMAP, &map))
+		return false;
+	*offset = map.addr_ptr;
+	return true;
+}
+
+static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+{
+	buf->dev = drm_open_card(e->path);
+	return buf->dev >= 0 && create(buf->dev, size, &buf->handle) && drm_export(buf);
+}
+
+static bool native_offset(const struct dmabuf *buf, uint64_t *offset)
+{
+	return gem_offset(buf->dev, buf->handle, buf->size, offset);
+}
+
+/*
+ * Allocates and touches other buffers until there is no place left for the
+ * least recently used one. They stay until the device is closed.
+ */
+static bool move(struct dmabuf *buf)
+{
+	struct drm_radeon_gem_info info = { };
+	uint32_t handle;
+	uint64_t offset;
+
+	dmabuf_require_disruptive("fills the video memory");
+	dmabuf_require(!drmIoctl(buf->dev, DRM_IOCTL_RADEON_GEM_INFO, &info),
+		       "radeon does not say how much video memory it has: %s",
+		       strerror(errno));
+	dmabuf_require(info.vram_size <= MAX_VRAM,
+		       "evicting a buffer means filling %llu MiB of video memory",
+		       (unsigned long long)info.vram_size >> 20);
+
+	for (uint64_t filled = 0; filled <= info.vram_size; filled += buf->size) {
+		volatile uint32_t *p;
+
+		dmabuf_require(create(buf->dev, buf->size, &handle) &&
+			       gem_offset(buf->dev, handle, buf->size, &offset),
+			       "only %llu of %llu bytes of video memory could be filled: %s",
+			       (unsigned long long)filled,
+			       (unsigned long long)info.vram_size, strerror(errno));
+		p = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->dev,
+			 offset);
+		dmabuf_require(p != MAP_FAILED, "filling the video memory: %s",
+			       strerror(errno));
+		*p = ~0u;
+		munmap((void *)p, buf->size);
+	}
+	return true;
+}
+
+const struct dmabuf_exporter_kind dmabuf_drm_radeon = {
+	.name = "drm_radeon",
+	.description = "radeon buffers in video memory",
+	.find = find,
+	.alloc = alloc,
+	.native_offset = native_offset,
+	.close_handle = drm_close_handle,
+	.move = move,
+};

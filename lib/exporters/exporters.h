@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXPORTERS_H
+#define EXPORTERS_H
+
+#include "dmabuf.h"
+
+extern const struct dmabuf_exporter_kind dmabuf_heap;
+extern const struct dmabuf_exporter_kind dmabuf_udmabuf;
+extern const struct dmabuf_exporter_kind dmabuf_drm_dumb;
+extern const struct dmabuf_exporter_kind dmabuf_drm_radeon;
+extern const struct dmabuf_exporter_kind dmabuf_v4l2;
+
+#endif /* EXPORTERS_H */

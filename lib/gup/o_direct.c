@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * O_DIRECT read and write: the block layer takes references on the user's pages
+ * (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
+ * copies, btrfs falls back to copying. So a file that pins is looked for, and
+ * that it pins is proved on a mapping that core kernel code made VM_PFNMAP.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "dmabuf_contract.h"
+#include "dmabuf_proc.h"
+#include "igt.h"
+#include "users.h"
+
+static int file = -1;
+
+/*
+ * A mapping of at least a page that the core kernel made VM_PFNMAP or VM_IO:
+ * the vDSO's data. NULL if there is none.
+ */
+static void *core_pfnmap(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	uintptr_t start = 0;
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "[vvar]") &&
+			sscanf(line, "%" SCNxPTR "-", &start) == 1;
+	if (f)
+		fclose(f);
+	if (found) {
+		struct proc_vma vma = proc_vma((void *)start);
+
+		found = proc_vma_has(&vma, "pf");
+	}
+	return found ? (void *)start : NULL;
+}
+
+/*
+ * A file in dir of which O_DIRECT pins; -1 with a reason in why. Its blocks are
+ * written, not merely allocated: reading a hole copies zeroes and pins nothing.
+ */
+static int pinning_file(const char *dir, size_t length, char *why, size_t why_len)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	void *pfnmap = core_pfnmap();
+	int fd = -1, buffered;
+	char path[256];
+	void *p;
+
+	snprintf(path, sizeof(path), "%s/dmabuf-contract-XXXXXX", dir);
+	buffered = mkostemp(path, O_CLOEXEC);
+	if (buffered >= 0) {
+		fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+		unlink(path);
+		close(buffered);
+	}
+	if (fd < 0) {
+		snprintf(why, why_len, "%s: %s", dir, strerror(errno));
+		return -1;
+	}
+
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length || fsync(fd))
+		snprintf(why, why_len, "%s: writing a file: %s", dir, strerror(errno));
+	else if (!pfnmap)
+		snprintf(why, why_len,
+			 "%s: no core VM_PFNMAP mapping ([vvar]) to prove that it pins", dir);
+	else if (pwrite(fd, pfnmap, page, 0) >= 0 || errno != EFAULT)
+		snprintf(why, why_len, "%s copies instead of pinning", dir);
+	else
+		why[0] = 0;
+	if (p != MAP_FAILED)
+		munmap(p, length);
+	if (why[0]) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void setup(size_t length)
+{
+	const char *dirs[] = { getenv("TMPDIR"), "/var/tmp", "/tmp" };
+	char reasons[512] = "";
+
+	for (size_t i = 0; file < 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		size_t used = strlen(reasons);
+		char why[128];
+
+		if (!dirs[i])
+			continue;
+		file = pinning_file(dirs[i], length, why, sizeof(why));
+		if (file < 0)
+			snprintf(reasons + used, sizeof(reasons) - used, "%s%s",
+				 used ? "; " : "", why);
+	}
+	dmabuf_require(file >= 0, "no directory where O_DIRECT pins, set TMPDIR to one on ext4 or xfs (%s)",
+		       reasons);
+}
+
+static ssize_t read_into(void *addr, size_t length)
+{
+	ssize_t ret = pread(file, addr, length, 0);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t write_from(void *addr, size_t length)
+{
+	ssize_t ret = pwrite(file, addr, length, 0);
+
+	return ret < 0 ? -errno : ret;
+}
+
+const struct gup_user gup_o_direct_read = {
+	.name = "o-direct-read",
+	.description = "read() from a file opened with O_DIRECT (references for writing)",
+	.setup = setup,
+	.attempt = read_into,
+};
+
+const struct gup_user gup_o_direct_write = {
+	.name = "o-direct-write",
+	.description = "write() to a file opened with O_DIRECT (references for reading)",
+	.setup = setup,
+	.attempt = write_from,
+};

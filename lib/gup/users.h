@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GUP_USERS_H
+#define GUP_USERS_H
+
+#include "dmabuf_gup.h"
+
+extern const struct gup_user gup_io_uring;
+extern const struct gup_user gup_o_direct_read;
+extern const struct gup_user gup_o_direct_write;
+extern const struct gup_user gup_rdma;
+extern const struct gup_user gup_vmsplice;
+
+#endif /* GUP_USERS_H */
