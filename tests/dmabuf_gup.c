@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST: dmabuf gup
+ * Description: Every user of get_user_pages is refused on a mapping of a DMA
+ *              buffer, whatever way the mapping was made, before and after its
+ *              pages were touched.
+ */
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_gup.h"
+#include "igt.h"
+
+IGT_TEST_DESCRIPTION("Every user of get_user_pages (O_DIRECT, io_uring fixed buffers, "
+		     "vmsplice, RDMA registration) is refused with EFAULT on a mapping "
+		     "of a DMA buffer.");
+
+/* Enough that the first and the last page lie in different page tables. */
+#define SIZE (256 << 10)
+
+static const char *const clauses[NUM_PAGE_STATES] = {
+	[UNTOUCHED] = "GUP WHOLE",
+	[TOUCHED] = "GUP SPECIAL WHOLE",
+};
+
+static void is_refused(const struct gup_user *user, const struct dmabuf_way *way,
+		       enum page_state state, const struct dmabuf_exporter *e)
+{
+	struct dmabuf buf = dmabuf_alloc(e, SIZE);
+
+	gup_prepare(user, buf.size);
+	gup_ranges_must_be_refused(user, &buf, way, state);
+}
+
+int dmabuf_main()
+{
+	igt_fixture()
+		dmabuf_find_exporters();
+
+	for_each_gup_user(user) {
+		for_each_dmabuf_way(way) {
+			for (int state = 0; state < NUM_PAGE_STATES; state++) {
+				igt_describe_f("%s of the first page, the last page and the "
+					       "whole of a buffer mapped by %s must be "
+					       "refused with EFAULT while its pages are %s. "
+					       "Skips where the same call fails on a memfd. "
+					       "Clauses: %s %s",
+					       user->description, way->description,
+					       page_state_names[state], clauses[state],
+					       way->clause);
+				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
+							   page_state_names[state]) {
+					for_each_dmabuf_exporter(e) {
+						igt_dynamic(e->name) {
+							dmabuf_judges(clauses[state], way->clause);
+							dmabuf_limited(DMABUF_LIMIT)
+								is_refused(user, way, state, e);
+						}
+					}
+				}
+			}
+		}
+	}
+}
