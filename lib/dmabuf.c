@@ -23,11 +23,14 @@ static struct dmabuf_exporter exporters[MAX_EXPORTERS];
 static unsigned int num_exporters;
 static bool disruptive;
 
-void dmabuf_find_exporters(void)
+void dmabuf_find_devices(void)
 {
 	num_exporters = 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kinds[i]->find(kinds[i]);
+	for_each_dmabuf_way(way)
+		if (way->find)
+			way->find();
 }
 
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i)

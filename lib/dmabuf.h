@@ -74,6 +74,9 @@ struct dmabuf_way {
 	const char *clause;	/* what it adds to the clauses judged through it */
 	const char *description;
 
+	/* Looks once for what map() needs; may be NULL, and must not fail. */
+	void (*find)(void);
+
 	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
 	void *(*map)(const struct dmabuf *buf, size_t length, int prot, int flags,
 		     off_t offset);
@@ -84,11 +87,12 @@ extern const struct dmabuf_way *const dmabuf_ways[];
 	for (const struct dmabuf_way *const *__w = dmabuf_ways, *w; (w = *__w); __w++)
 
 /*
- * dmabuf_find_exporters:
+ * dmabuf_find_devices:
  *
- * Fills the list of exporters by looking. For a fixture; never skips or fails.
+ * Looks for exporters and for what the ways in need. For a fixture; never skips
+ * or fails.
  */
-void dmabuf_find_exporters(void);
+void dmabuf_find_devices(void);
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
 #define for_each_dmabuf_exporter(e) \
 	for (unsigned int __i = 0; __i != ~0u; __i = ~0u) \

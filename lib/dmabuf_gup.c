@@ -68,10 +68,8 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 			 const struct dmabuf_way *way, enum page_state state,
 			 const char *which, void *addr, size_t length)
 {
-	char evidence[256];
 	ssize_t ret;
 
-	snprintf(evidence, sizeof(evidence), "%s", proc_evidence(addr));
 	dmabuf_stage("%s takes the %s of %s (%s, %s)", user->name, which,
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
@@ -80,7 +78,7 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
-		    page_state_names[state], ret, length, evidence);
+		    page_state_names[state], ret, length, proc_evidence(addr));
 	dmabuf_require(ret == -EFAULT,
 		       "%s of the %s of %s was refused with %s, not with EFAULT: that says nothing of the contract",
 		       user->name, which, buf->exporter->name, strerrorname_np(-ret));
@@ -101,6 +99,8 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		void *p = dmabuf_map(buf, way);
 
+		if (i == 0)
+			gup_prepare(user, buf->size);
 		if (state == TOUCHED) {
 			dmabuf_stage("touching every page of %s (%s)",
 				     buf->exporter->name, way->name);

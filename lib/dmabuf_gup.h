@@ -45,7 +45,7 @@ extern const char *const page_state_names[NUM_PAGE_STATES];
 /*
  * gup_prepare:
  *
- * Readies the user and proves, on ordinary shared memory (a memfd) of length
+ * For attempts of one's own with gup_must_be_refused(): readies the user and proves, on ordinary shared memory (a memfd) of length
  * bytes in this process, that the same call works there. Skips otherwise: then
  * no answer about a DMA buffer would mean anything. In a dmabuf_limited() block.
  */
@@ -66,7 +66,7 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
  * gup_ranges_must_be_refused:
  *
  * The same for the first page, the last page and the whole, each on a fresh
- * mapping of the buffer in the page state given (WHOLE).
+ * mapping of the buffer in the page state given (WHOLE). Prepares the user.
  */
 void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf *buf,

@@ -29,13 +29,16 @@ struct proc_vma proc_vma(const void *addr);
 bool proc_vma_has(const struct proc_vma *vma, const char *code);
 
 #define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_FILE_OR_SHARED (1ull << 61)
 #define PAGEMAP_PFN ((1ull << 55) - 1)
+/* What is left when soft-dirty, a property of the VMA, is taken away. */
+#define PAGEMAP_SEEN (PAGEMAP_PRESENT | PAGEMAP_SWAPPED | PAGEMAP_FILE_OR_SHARED | PAGEMAP_PFN)
 
 /*
  * proc_pagemap:
  *
- * The pagemap entry of the page at addr: 0 for every page of a VM_PFNMAP VMA,
+ * The pagemap entry of the page at addr: none of PAGEMAP_SEEN for a page of a VM_PFNMAP VMA,
  * which the page-table walker passes over. The PFN in it is 0 for those who
  * lack CAP_SYS_ADMIN. Skips if there is no pagemap.
  */

@@ -3,7 +3,6 @@
  * The ways in to a mapping of a DMA buffer. A new one is a function and a line
  * in the table.
  */
-#include <sys/ioctl.h>
 #include <xf86drm.h>
 
 #include "dmabuf.h"
@@ -46,13 +45,19 @@ static const struct dmabuf_way way_native = {
 
 /*
  * Drivers whose own offset ioctl takes imported objects and whose mmap then
- * redirects to dma_buf_mmap() (through the GEM shmem or the driver's own
- * object functions). They all take a handle and answer an offset in the same
- * 16 bytes; the numbers are from drm/{etnaviv,lima,panthor,v3d}_drm.h.
+ * redirects to dma_buf_mmap(). They all take a handle and answer an offset in
+ * the same 16 bytes; the numbers are from drm/{etnaviv,lima,panthor,v3d}_drm.h.
+ * Other drivers are left alone: DRM_IOCTL_MODE_MAP_DUMB refuses imported
+ * objects, and an import costs some of them (radeon without a GART) a warning.
  */
-struct offset_ioctl {
+static const struct {
 	const char *driver;
 	unsigned int nr;
+} offset_ioctls[] = {
+	{ "etnaviv", 0x03 },
+	{ "lima", 0x02 },
+	{ "panthor", 0x06 },
+	{ "v3d", 0x03 },
 };
 
 struct offset_request {
@@ -61,84 +66,63 @@ struct offset_request {
 	uint64_t offset;
 };
 
-static const struct offset_ioctl offset_ioctls[] = {
-	{ "etnaviv", 0x03 },
-	{ "lima", 0x02 },
-	{ "panthor", 0x06 },
-	{ "v3d", 0x03 },
-};
+static struct importer {
+	char path[64];
+	char driver[32];
+	unsigned int nr;
+} importers[8];
+static unsigned int num_importers;
 
-struct import {
-	const struct dmabuf *buf;
-	size_t length;
-	int prot, flags;
-	off_t offset;
-	void *p;
-	char refusals[512];
-};
-
-static bool imported_offset(int fd, const char *driver, uint32_t handle,
-			    uint64_t *offset)
+static void add_importer(int fd, const char *path, const char *driver, void *data)
 {
-	struct offset_request request = { .handle = handle };
-
 	for (size_t i = 0; i < sizeof(offset_ioctls) / sizeof(offset_ioctls[0]); i++) {
-		if (strcmp(driver, offset_ioctls[i].driver))
+		struct importer *importer = &importers[num_importers];
+
+		if (strcmp(driver, offset_ioctls[i].driver) ||
+		    num_importers == sizeof(importers) / sizeof(importers[0]))
 			continue;
-		if (drmIoctl(fd, DRM_IOWR(DRM_COMMAND_BASE + offset_ioctls[i].nr,
-					  struct offset_request), &request))
-			return false;
-		*offset = request.offset;
-		return true;
+		snprintf(importer->path, sizeof(importer->path), "%s", path);
+		snprintf(importer->driver, sizeof(importer->driver), "%s", driver);
+		importer->nr = offset_ioctls[i].nr;
+		num_importers++;
 	}
-	return drm_dumb_offset(fd, handle, offset);
 }
 
-static void try_import(int fd, const char *path, const char *driver, void *data)
+static void find_importers(void)
 {
-	struct import *import = data;
-	size_t used = strlen(import->refusals);
-	const char *what = "PRIME import";
-	uint32_t handle;
-	uint64_t base;
-
-	/* Importing into the exporting device gives back its own object. */
-	if (import->p != MAP_FAILED || !strcmp(path, import->buf->exporter->path))
-		return;
-
-	if (!drmPrimeFDToHandle(fd, import->buf->fd, &handle)) {
-		what = "mmap offset of an imported object";
-		if (imported_offset(fd, driver, handle, &base)) {
-			what = "mmap of an imported object";
-			import->p = mmap(NULL, import->length, import->prot, import->flags,
-					 fd, base + import->offset);
-			if (import->p != MAP_FAILED)
-				return;
-		}
-	}
-	snprintf(import->refusals + used, sizeof(import->refusals) - used,
-		 "%s%s: %s: %s", used ? "; " : "", driver, what, strerror(errno));
+	num_importers = 0;
+	drm_for_each_card(add_importer, NULL);
 }
 
 static void *map_import(const struct dmabuf *buf, size_t length, int prot, int flags,
 			off_t offset)
 {
-	struct import import = {
-		.buf = buf, .length = length, .prot = prot, .flags = flags,
-		.offset = offset, .p = MAP_FAILED,
-	};
+	for (unsigned int i = 0; i < num_importers; i++) {
+		struct importer *importer = &importers[i];
+		struct offset_request request = { };
+		int fd;
 
-	drm_for_each_card(try_import, &import);
-	dmabuf_require(import.p != MAP_FAILED,
-		       "no other card maps an imported object (%s)",
-		       import.refusals[0] ? import.refusals : "there is none");
-	return import.p;
+		/* Importing into the exporting device gives back its own object. */
+		if (!strcmp(importer->path, buf->exporter->path))
+			continue;
+		fd = drm_open_card(importer->path);
+		dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &request.handle),
+			       "%s does not import the buffer: %s", importer->driver,
+			       strerror(errno));
+		dmabuf_require(!drmIoctl(fd, DRM_IOWR(DRM_COMMAND_BASE + importer->nr,
+						      struct offset_request), &request),
+			       "%s gives no mmap offset for an imported buffer: %s",
+			       importer->driver, strerror(errno));
+		return mmap(NULL, length, prot, flags, fd, request.offset + offset);
+	}
+	dmabuf_skip("no other device here redirects the mmap of an imported buffer to dma_buf_mmap()");
 }
 
 static const struct dmabuf_way way_import = {
 	.name = "import",
 	.clause = "ENTRY",
 	.description = "the GEM mmap of another device that imported the buffer",
+	.find = find_importers,
 	.map = map_import,
 };
 

@@ -18,7 +18,7 @@
 IGT_TEST_DESCRIPTION("CPU access to a DMA buffer works, to every page, through every "
 		     "mapping, for as long as there is one.");
 
-#define SIZE (256 << 10)
+#define SIZE (64 << 10)
 
 static void write_all(const struct dmabuf *buf, void *p, uint32_t seed)
 {
@@ -167,7 +167,7 @@ static const struct {
 int dmabuf_main()
 {
 	igt_fixture()
-		dmabuf_find_exporters();
+		dmabuf_find_devices();
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		for_each_dmabuf_way(way) {

@@ -15,14 +15,20 @@
 #define WIDTH 1024
 #define PITCH (WIDTH * 4)
 
+/*
+ * By trying: a card without a display engine (vgem) answers no question about
+ * dumb buffers and makes them nevertheless.
+ */
 static void add(int fd, const char *path, const char *driver, void *kind)
 {
-	uint64_t dumb = 0, prime = 0;
+	struct drm_mode_create_dumb create = { .width = WIDTH, .height = 1, .bpp = 32 };
+	struct drm_mode_destroy_dumb destroy = { };
 
-	drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb);
-	drmGetCap(fd, DRM_CAP_PRIME, &prime);
-	if (dumb && (prime & DRM_PRIME_CAP_EXPORT))
-		dmabuf_exporter_add(kind, 0, path, "%s-dumb", driver);
+	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return;
+	destroy.handle = create.handle;
+	drmIoctl(fd, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
+	dmabuf_exporter_add(kind, 0, path, "%s-dumb", driver);
 }
 
 static void find(const struct dmabuf_exporter_kind *kind)
@@ -69,22 +75,43 @@ static bool pick_mode(int fd, const drmModeRes *res, size_t size,
 	return found;
 }
 
-/* A scanout pins the buffer to where the display engine can read it. */
+/*
+ * Drivers on the GEM VRAM helper, by which a buffer goes to video memory when it
+ * is scanned out, and not before. (bochs is on it up to Linux 6.12 or later.)
+ * Other drivers are not made to show anything: nothing would move.
+ */
+static const char *const scanout_moves[] = { "bochs-drm", "hibmc", "vboxvideo" };
+
+static bool moves_on_scanout(int fd)
+{
+	char driver[64];
+
+	if (!drm_driver_name(fd, driver, sizeof(driver)))
+		return false;
+	for (size_t i = 0; i < sizeof(scanout_moves) / sizeof(scanout_moves[0]); i++)
+		if (!strcmp(driver, scanout_moves[i]))
+			return true;
+	return false;
+}
+
 static bool move(struct dmabuf *buf)
 {
 	drmModeModeInfo mode;
 	uint32_t connector, fb;
 	drmModeResPtr res;
 
+	dmabuf_require(moves_on_scanout(buf->dev),
+		       "no way is known to make %s move a buffer", buf->exporter->name);
 	dmabuf_require_disruptive("sets a display mode");
 	res = drmModeGetResources(buf->dev);
 	dmabuf_require(res && res->count_crtcs, "%s has no display engine",
 		       buf->exporter->name);
-	dmabuf_require(pick_mode(buf->dev, res, buf->size, &connector, &mode),
-		       "%s has no connected display with a mode of %d columns or less",
-		       buf->exporter->name, WIDTH);
+	/* Only its master may ask a card what its displays can show. */
 	dmabuf_require(!drmSetMaster(buf->dev), "%s is somebody else's display: %s",
 		       buf->exporter->name, strerror(errno));
+	dmabuf_require(pick_mode(buf->dev, res, buf->size, &connector, &mode),
+		       "%s has no connected display with a mode that the buffer can fill",
+		       buf->exporter->name);
 	dmabuf_require(!drmModeAddFB(buf->dev, WIDTH, buf->size / PITCH, 24, 32, PITCH,
 				     buf->handle, &fb),
 		       "%s makes no framebuffer of the buffer: %s",
