@@ -63,6 +63,8 @@ static void conclude(enum verdict verdict, const char *fmt, ...)
 }
 
 static void bad_access(int sig, siginfo_t *info, void *context)
+	__attribute__((noreturn));
+static void bad_access(int sig, siginfo_t *info, void *context)
 {
 	conclude(VIOLATED, "WHOLE: %s\nSIG%s at address %p while %s\n",
 		 dmabuf_clause("WHOLE")->rule, sigabbrev_np(sig), info->si_addr,

@@ -41,8 +41,7 @@ void dmabuf_judges(const char *ids, const char *more_ids);
  * (upstream forbids them in children); dmabuf_require() works everywhere.
  */
 #define dmabuf_limited(seconds) \
-	for (bool __inside = __dmabuf_limited_enter(seconds); __inside; \
-	     __dmabuf_limited_leave())
+	for (; __dmabuf_limited_enter(seconds); __dmabuf_limited_leave())
 
 /*
  * The time that a pin attempt, an mmap or a pass over a small buffer gets, in
