@@ -22,6 +22,9 @@
 #define MAX_EXIT_HANDLERS 10
 #define MAX_CHILDREN 64
 
+/* What SIGKILL cannot end in this many seconds is stuck in the kernel. */
+#define KILL_GRACE 3
+
 sigjmp_buf igt_subtest_jmpbuf;
 sigjmp_buf igt_dynamic_subtest_jmpbuf;
 
@@ -54,6 +57,11 @@ static enum verdict henceforth;
 
 static bool any_success, any_skip, any_fail;
 static int failure_code = IGT_EXIT_FAILURE;
+static int crash_signal;	/* the first that a subtest died of, or 0 */
+static bool exiting;		/* exit handlers run */
+
+/* igt_runner asks for it, and igt_results cuts what stderr has by it. */
+static bool sentinels_on_stderr;
 
 static bool test_child;
 static pid_t children[MAX_CHILDREN];
@@ -112,8 +120,19 @@ static void log_reset(void)
 	log_next = 0;
 }
 
+/* What failed, which is what the process is in, and its log. */
 static void log_dump(void)
 {
+	if (in_dynamic[0])
+		fprintf(stderr, "Dynamic subtest %s failed.\n", in_dynamic);
+	else if (in_subtest[0])
+		fprintf(stderr, "Subtest %s failed.\n", in_subtest);
+	else
+		fprintf(stderr, "Test %s failed.\n", test_name);
+	if (!log_next) {
+		fprintf(stderr, "No log.\n");
+		return;
+	}
 	fprintf(stderr, "**** DEBUG ****\n");
 	for (int i = 0; i < LOG_LINES; i++) {
 		const char *line = log_ring[(log_next + i) % LOG_LINES];
@@ -122,7 +141,6 @@ static void log_dump(void)
 			fputs(line, stderr);
 	}
 	fprintf(stderr, "****  END  ****\n");
-	fflush(stderr);
 }
 
 static void log_line(const char *domain, enum igt_log_level level,
@@ -136,9 +154,7 @@ static void log_line(const char *domain, enum igt_log_level level,
 		return;
 
 	if (level >= IGT_LOG_WARN) {
-		fflush(stdout);
 		fputs(line, stderr);
-		fflush(stderr);
 	} else if (level == IGT_LOG_INFO) {
 		printf("%.*s\n", len, text);
 		fflush(stdout);
@@ -225,12 +241,26 @@ static bool matches(const char *name, const char *patterns)
 	}
 }
 
-static void print_result(FILE *out, const char *what, const char *name,
-			 enum verdict verdict, double seconds)
+/* A line that tells runners where the test is: flushed, they read it live. */
+static void sentinel(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void sentinel(const char *fmt, ...)
 {
-	fprintf(out, "%s %s: %s (%.3fs)\n", what, name, verdict_names[verdict],
-		seconds);
-	fflush(out);
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	fputs(line, stdout);
+	fflush(stdout);
+	if (sentinels_on_stderr)
+		fputs(line, stderr);
+}
+
+static void print_result(const char *what, const char *name, enum verdict verdict,
+			 double seconds)
+{
+	sentinel("%s %s: %s (%.3fs)\n", what, name, verdict_names[verdict], seconds);
 }
 
 static void note_verdict(enum verdict verdict)
@@ -245,9 +275,46 @@ static void note_verdict(enum verdict verdict)
 
 static void announce(const char *what, const char *name)
 {
-	printf("Starting %s: %s\n", what, name);
-	fflush(stdout);
+	sentinel("Starting %s: %s\n", what, name);
 	kmsg("starting %s %s\n", what, name);
+}
+
+/* Waits for one child; false if it still runs at the deadline (0: for ever). */
+static bool wait_child(pid_t pid, const struct timespec *start, int seconds,
+		       int *status)
+{
+	struct pollfd pfd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+	int left = -1;
+
+	while (pfd.fd >= 0) {
+		if (seconds) {
+			left = (seconds - seconds_since(start)) * 1000;
+			left = left < 0 ? 0 : left;
+		}
+		if (poll(&pfd, 1, left) >= 0 || errno != EINTR)
+			break;
+	}
+	if (pfd.fd >= 0)
+		close(pfd.fd);
+	while (waitpid(pid, status, pfd.fd >= 0 && seconds ? WNOHANG : 0) <= 0) {
+		if (errno == EINTR)
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/* Those that nobody waited for. One that is stuck in the kernel is left to it. */
+static void kill_children(void)
+{
+	struct timespec now;
+	int status;
+
+	for (int i = 0; i < num_children; i++)
+		kill(children[i], SIGKILL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	while (num_children)
+		wait_child(children[--num_children], &now, KILL_GRACE, &status);
 }
 
 /* Prints the result and leaves the (dynamic) subtest for where it began. */
@@ -260,16 +327,11 @@ static void exit_subtest(enum verdict verdict)
 	double seconds = seconds_since(dynamic ? &dynamic_start : &subtest_start);
 
 	igt_reset_timeout();
-	while (num_children)
-		kill(children[--num_children], SIGKILL);
+	kill_children();
 
-	if (verdict >= FAIL) {
-		fprintf(stderr, "%s %s failed.\n", what, name);
-		log_dump();
-	}
-	print_result(stdout, what, name, verdict, seconds);
 	if (verdict >= FAIL)
-		print_result(stderr, what, name, verdict, seconds);
+		log_dump();
+	print_result(what, name, verdict, seconds);
 	kmsg("finished %ssubtest %s, %s\n", dynamic ? "dynamic " : "", name,
 	     verdict_names[verdict]);
 
@@ -289,15 +351,22 @@ static void exit_subtest(enum verdict verdict)
 static void leave(enum verdict verdict) __attribute__((noreturn));
 static void leave(enum verdict verdict)
 {
-	if (test_child)
+	if (test_child) {
+		if (verdict >= FAIL)
+			log_dump();
 		_exit(verdict == SKIP ? IGT_EXIT_SKIP : failure_code);
+	}
+	if (exiting)
+		_exit(IGT_EXIT_FAILURE);
 	if (in_subtest[0])
 		exit_subtest(verdict);
+	if (verdict >= FAIL) {
+		any_fail = true;
+		log_dump();
+	}
 	if (in_fixture) {
 		in_fixture = false;
 		henceforth = verdict;
-		if (verdict >= FAIL)
-			log_dump();
 		siglongjmp(igt_subtest_jmpbuf, 1);
 	}
 	note_verdict(verdict);
@@ -383,10 +452,7 @@ bool __igt_run_subtest(const char *subtest_name, const char *file, int line)
 
 	log_reset();
 	if (henceforth != SUCCESS) {
-		announce("subtest", subtest_name);
-		print_result(stdout, "Subtest", subtest_name, henceforth, 0);
-		if (henceforth >= FAIL)
-			print_result(stderr, "Subtest", subtest_name, henceforth, 0);
+		print_result("Subtest", subtest_name, henceforth, 0);
 		note_verdict(henceforth);
 		return false;
 	}
@@ -503,9 +569,39 @@ void igt_abort_on_f_fail(const char *fmt, ...)
 	va_start(ap, fmt);
 	igt_vlog(NULL, IGT_LOG_CRITICAL, fmt, ap);
 	va_end(ap);
-	fflush(NULL);
+	log_dump();
 	kmsg("exiting, ret=%d\n", IGT_EXIT_ABORT);
 	exit(IGT_EXIT_ABORT);
+}
+
+void igt_install_exit_handler(igt_exit_handler_t fn)
+{
+	igt_assert_f(num_exit_handlers < MAX_EXIT_HANDLERS, "too many exit handlers\n");
+	exit_handlers[num_exit_handlers++] = fn;
+}
+
+static void run_exit_handlers(int sig)
+{
+	exiting = true;
+	while (num_exit_handlers)
+		exit_handlers[--num_exit_handlers](sig);
+}
+
+static void at_exit(void)
+{
+	if (!test_child)
+		run_exit_handlers(0);
+}
+
+/* Ends the process as this signal does that nobody handles. */
+static void die_by(int sig)
+{
+	if (!test_child)
+		run_exit_handlers(sig);
+	fflush(NULL);
+	signal(sig, SIG_DFL);
+	raise(sig);
+	/* Blocked in a handler of it: it comes when the handler returns. */
 }
 
 void igt_exit(void)
@@ -527,13 +623,15 @@ void igt_exit(void)
 		code = failure_code;
 	else if (any_skip && !any_success)
 		code = IGT_EXIT_SKIP;
+	if (crash_signal)
+		die_by(crash_signal);
 	kmsg("exiting, ret=%d\n", code);
 	exit(code);
 }
 
 bool __igt_fork(void)
 {
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	igt_assert_f(num_children < MAX_CHILDREN, "too many children\n");
 	fflush(NULL);
@@ -545,41 +643,16 @@ bool __igt_fork(void)
 	}
 	/* A test that is killed must not leave children at work. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(IGT_EXIT_FAILURE);
 	test_child = true;
 	num_children = 0;
 	num_exit_handlers = 0;
 	return true;
 }
 
-/* Waits for one child; false if it still runs at the deadline (0: for ever). */
-static bool wait_child(pid_t pid, const struct timespec *start, int seconds,
-		       int *status)
-{
-	struct pollfd pfd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
-	int left = -1;
-
-	while (pfd.fd >= 0) {
-		if (seconds) {
-			left = (seconds - seconds_since(start)) * 1000;
-			left = left < 0 ? 0 : left;
-		}
-		if (poll(&pfd, 1, left) >= 0 || errno != EINTR)
-			break;
-	}
-	if (pfd.fd >= 0)
-		close(pfd.fd);
-	while (waitpid(pid, status, pfd.fd >= 0 && seconds ? WNOHANG : 0) <= 0) {
-		if (errno == EINTR)
-			continue;
-		return false;
-	}
-	return true;
-}
-
 static void wait_children(int seconds, const char *reason)
 {
-	/* What SIGKILL cannot end in this time is stuck in the kernel. */
-	const int grace = 3;
 	struct timespec start;
 	int worst = 0;
 
@@ -592,7 +665,7 @@ static void wait_children(int seconds, const char *reason)
 			bool ended;
 
 			kill(children[i], SIGKILL);
-			ended = wait_child(children[i], &start, seconds + grace, &status);
+			ended = wait_child(children[i], &start, seconds + KILL_GRACE, &status);
 			igt_critical("child %d did not end within %d s%s: %s\n", i, seconds,
 				     ended ? " and was killed" :
 				     ", nor when it was killed: it is stuck in the kernel",
@@ -630,39 +703,23 @@ void igt_waitchildren_timeout(int seconds, const char *reason)
 	wait_children(seconds, reason);
 }
 
-void igt_install_exit_handler(igt_exit_handler_t fn)
-{
-	igt_assert_f(num_exit_handlers < MAX_EXIT_HANDLERS, "too many exit handlers\n");
-	exit_handlers[num_exit_handlers++] = fn;
-}
-
-static void run_exit_handlers(int sig)
-{
-	while (num_exit_handlers)
-		exit_handlers[--num_exit_handlers](sig);
-}
-
-static void at_exit(void)
-{
-	if (!test_child)
-		run_exit_handlers(0);
-}
-
+/*
+ * A fault is the fault of one (dynamic) subtest, and those after it still run;
+ * but the process dies of it in the end, so that every runner sees a crash.
+ */
 static void fatal_signal(int sig)
 {
-	if (!test_child && sig != SIGINT && sig != SIGTERM && sig != SIGHUP &&
-	    sig != SIGQUIT) {
-		/* The fault is this subtest's; the next one may still run. */
+	bool crash = sig != SIGINT && sig != SIGTERM && sig != SIGHUP && sig != SIGQUIT;
+
+	if (crash && !test_child && !exiting && in_subtest[0]) {
 		igt_critical("Received signal SIG%s.\n", sigabbrev_np(sig));
-		if (in_subtest[0])
-			exit_subtest(CRASH);
+		crash_signal = crash_signal ?: sig;
+		exit_subtest(CRASH);
 	}
-	if (!test_child)
-		run_exit_handlers(sig);
-	signal(sig, SIG_DFL);
-	raise(sig);
+	die_by(sig);
 }
 
+static void alarm_signal(int sig) __attribute__((noreturn));
 static void alarm_signal(int sig)
 {
 	igt_critical("Timed out: %s\n", timeout_op ?: "no operation given");
@@ -769,6 +826,7 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 
 	test_name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	sentinels_on_stderr = getenv("IGT_SENTINEL_ON_STDERR");
 
 	while (extra_long_opts && extra_long_opts[num_extra].name)
 		num_extra++;
