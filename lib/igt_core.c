@@ -43,7 +43,7 @@ static const char *run_dynamic_pattern;
 static bool debug_on_stdout;
 static const char *debug_domain;
 
-static bool has_subtests, subtest_matched, dynamic_matched, dynamic_missed;
+static bool subtest_matched, dynamic_matched, dynamic_missed;
 static bool in_fixture;
 static char in_subtest[256], in_dynamic[256];
 static struct timespec subtest_start, dynamic_start;
@@ -329,8 +329,6 @@ static void exit_subtest(enum verdict verdict)
 	igt_reset_timeout();
 	kill_children();
 
-	if (verdict >= FAIL)
-		log_dump();
 	print_result(what, name, verdict, seconds);
 	kmsg("finished %ssubtest %s, %s\n", dynamic ? "dynamic " : "", name,
 	     verdict_names[verdict]);
@@ -351,26 +349,21 @@ static void exit_subtest(enum verdict verdict)
 static void leave(enum verdict verdict) __attribute__((noreturn));
 static void leave(enum verdict verdict)
 {
-	if (test_child) {
-		if (verdict >= FAIL)
-			log_dump();
-		_exit(verdict == SKIP ? IGT_EXIT_SKIP : failure_code);
-	}
 	if (exiting)
 		_exit(IGT_EXIT_FAILURE);
+	if (verdict >= FAIL)
+		log_dump();
+	if (test_child)
+		_exit(verdict == SKIP ? IGT_EXIT_SKIP : failure_code);
 	if (in_subtest[0])
 		exit_subtest(verdict);
-	if (verdict >= FAIL) {
-		any_fail = true;
-		log_dump();
-	}
-	if (in_fixture) {
-		in_fixture = false;
-		henceforth = verdict;
-		siglongjmp(igt_subtest_jmpbuf, 1);
-	}
-	note_verdict(verdict);
-	igt_exit();
+	if (verdict >= FAIL || !in_fixture)
+		note_verdict(verdict);
+	if (!in_fixture)
+		igt_exit();
+	in_fixture = false;
+	henceforth = verdict;
+	siglongjmp(igt_subtest_jmpbuf, 1);
 }
 
 void igt_describe(const char *description)
@@ -423,7 +416,6 @@ bool __igt_run_subtest(const char *subtest_name, const char *file, int line)
 {
 	char description[sizeof(pending_description)];
 
-	has_subtests = true;
 	strcpy(description, pending_description);
 	pending_description[0] = 0;
 
@@ -714,6 +706,7 @@ static void fatal_signal(int sig)
 	if (crash && !test_child && !exiting && in_subtest[0]) {
 		igt_critical("Received signal SIG%s.\n", sigabbrev_np(sig));
 		crash_signal = crash_signal ?: sig;
+		log_dump();
 		exit_subtest(CRASH);
 	}
 	die_by(sig);
@@ -885,6 +878,8 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 	}
 	free(options);
 
+	if (mode == DESCRIBE && &__igt_test_description)
+		printf("%s\n\n", __igt_test_description);
 	if (mode == EXECUTE) {
 		install_signal_handlers();
 		print_version();
