@@ -38,12 +38,21 @@ const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i)
 	return i < num_exporters ? &exporters[i] : NULL;
 }
 
+static bool exists(const char *name)
+{
+	for_each_dmabuf_exporter(e)
+		if (!strcmp(e->name, name))
+			return true;
+	return false;
+}
+
 void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
 			 unsigned int type, const char *path,
 			 const char *name_fmt, ...)
 {
+	static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
 	struct dmabuf_exporter *e = &exporters[num_exporters];
-	unsigned int same = 0;
 	char name[48];
 	va_list ap;
 
@@ -52,14 +61,12 @@ void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
 	va_start(ap, name_fmt);
 	vsnprintf(name, sizeof(name), name_fmt, ap);
 	va_end(ap);
-	for (char *c = name; *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", *c | 0x20))
-			*c = '_';
-	for (unsigned int i = 0; i < num_exporters; i++)
-		same += exporters[i].kind == kind && exporters[i].type == type &&
-			!strncmp(exporters[i].name, name, strlen(name));
+	for (char *c = name; *(c += strspn(c, fit)); )
+		*c = '_';
 
-	snprintf(e->name, sizeof(e->name), same ? "%s-%u" : "%s", name, same + 1);
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	for (unsigned int n = 2; exists(e->name); n++)
+		snprintf(e->name, sizeof(e->name), "%s-%u", name, n);
 	snprintf(e->path, sizeof(e->path), "%s", path);
 	e->kind = kind;
 	e->type = type;
