@@ -74,14 +74,16 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
 
-	dmabuf_must(state_clauses[state], ret < 0,
+	dmabuf_must(state_clauses[state], ret <= 0,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
 		    page_state_names[state], ret, length, proc_evidence(addr));
 	dmabuf_require(ret == -EFAULT,
-		       "%s of the %s of %s was refused with %s, not with EFAULT: that says nothing of the contract",
-		       user->name, which, buf->exporter->name, strerrorname_np(-ret));
+		       "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
+		       user->name, which, buf->exporter->name,
+		       ret ? "was refused with " : "took nothing and gave no error",
+		       ret ? strerrorname_np(-ret) : "");
 }
 
 void gup_ranges_must_be_refused(const struct gup_user *user,

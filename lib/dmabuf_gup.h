@@ -45,9 +45,10 @@ extern const char *const page_state_names[NUM_PAGE_STATES];
 /*
  * gup_prepare:
  *
- * For attempts of one's own with gup_must_be_refused(): readies the user and proves, on ordinary shared memory (a memfd) of length
- * bytes in this process, that the same call works there. Skips otherwise: then
- * no answer about a DMA buffer would mean anything. In a dmabuf_limited() block.
+ * For attempts of one's own with gup_must_be_refused(): readies the user and
+ * proves, on ordinary shared memory (a memfd) of length bytes in this process,
+ * that the same call works there. Skips otherwise: then no answer about a DMA
+ * buffer would mean anything. In a dmabuf_limited() block.
  */
 void gup_prepare(const struct gup_user *user, size_t length);
 

@@ -17,7 +17,7 @@ static void setup(size_t length)
 static ssize_t attempt(void *addr, size_t length)
 {
 	struct iovec iov = { .iov_base = addr, .iov_len = length };
-	ssize_t taken = 0, ret;
+	ssize_t taken = 0, ret = 0;
 	int pipefd[2];
 
 	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK))
@@ -32,7 +32,7 @@ static ssize_t attempt(void *addr, size_t length)
 		iov.iov_base = (char *)iov.iov_base + ret;
 		iov.iov_len -= ret;
 	}
-	ret = taken ?: -errno;
+	ret = taken ?: ret < 0 ? -errno : 0;
 	close(pipefd[0]);	/* drops the references */
 	close(pipefd[1]);
 	return ret;
