@@ -56,6 +56,21 @@ bool proc_vma_has(const struct proc_vma *vma, const char *code)
 	return false;
 }
 
+void *proc_core_pfnmap(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	struct proc_vma vma;
+	void *start = NULL;
+	char line[512];
+
+	while (f && !start && fgets(line, sizeof(line), f))
+		if (strstr(line, "[vvar]"))
+			sscanf(line, "%p-", &start);
+	if (f)
+		fclose(f);
+	return start && read_vma(start, &vma) && proc_vma_has(&vma, "pf") ? start : NULL;
+}
+
 static bool read_u64(const char *path, uint64_t index, uint64_t *value)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

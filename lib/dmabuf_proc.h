@@ -28,6 +28,15 @@ struct proc_vma proc_vma(const void *addr);
 /* Whether VmFlags has this code of two letters, such as "pf". */
 bool proc_vma_has(const struct proc_vma *vma, const char *code);
 
+/*
+ * proc_core_pfnmap:
+ *
+ * A read-only mapping of at least a page that the core kernel, not a driver,
+ * made VM_PFNMAP: the vDSO's data. Something to prove GUP users on. NULL if
+ * there is none.
+ */
+void *proc_core_pfnmap(void);
+
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_FILE_OR_SHARED (1ull << 61)

@@ -6,7 +6,6 @@
  * that it pins is proved on a mapping that core kernel code made VM_PFNMAP.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "dmabuf_contract.h"
@@ -17,37 +16,13 @@
 static int file = -1;
 
 /*
- * A mapping of at least a page that the core kernel made VM_PFNMAP or VM_IO:
- * the vDSO's data. NULL if there is none.
- */
-static void *core_pfnmap(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	uintptr_t start = 0;
-	char line[512];
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, "[vvar]") &&
-			sscanf(line, "%" SCNxPTR "-", &start) == 1;
-	if (f)
-		fclose(f);
-	if (found) {
-		struct proc_vma vma = proc_vma((void *)start);
-
-		found = proc_vma_has(&vma, "pf");
-	}
-	return found ? (void *)start : NULL;
-}
-
-/*
  * A file in dir of which O_DIRECT pins; -1 with a reason in why. Its blocks are
  * written, not merely allocated: reading a hole copies zeroes and pins nothing.
  */
 static int pinning_file(const char *dir, size_t length, char *why, size_t why_len)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	void *pfnmap = core_pfnmap();
+	void *pfnmap = proc_core_pfnmap();
 	int fd = -1, buffered;
 	char path[256];
 	void *p;
