@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST: dmabuf
+ * Description: What judges DMA buffers is itself judged here, on made-up
+ *              exporters and GUP users and on ordinary memory. The verdicts that
+ *              must come out are in dmabuf.table. Needs no device and no root.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_gup.h"
+#include "dmabuf_pattern.h"
+#include "dmabuf_proc.h"
+#include "igt.h"
+
+IGT_TEST_DESCRIPTION("Verdicts about made-up exporters and GUP users.");
+
+#define SIZE (64 << 10)
+
+/* A file mapping whose second page lies behind the end of the file. */
+static char *map_beyond_eof(void)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	int fd = memfd_create("short", MFD_CLOEXEC);
+	char *p;
+
+	dmabuf_require(fd >= 0 && !ftruncate(fd, page), "no memfd");
+	p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	dmabuf_require(p != MAP_FAILED, "no memfd");
+	return p;
+}
+
+static void passes(void)
+{
+	dmabuf_stage("passing");
+}
+
+static void skips(void)
+{
+	dmabuf_skip("reason to skip: %d", 42);
+}
+
+static void requires(void)
+{
+	dmabuf_require(2 > 1, "must not be said");
+	dmabuf_require(1 > 2, "one is not more than two");
+}
+
+static void violates(void)
+{
+	dmabuf_must("PFNMAP", true, "must not be said\n");
+	dmabuf_must("ACCOUNT", false, "evidence %d\nmore evidence\n", 42);
+}
+
+static void faults(void)
+{
+	volatile char *p = map_beyond_eof();
+
+	dmabuf_stage("touching what is %s", "not there");
+	p[sysconf(_SC_PAGESIZE)] = 1;
+}
+
+static void hangs(void)
+{
+	dmabuf_stage("doing nothing for ever");
+	for (;;)
+		pause();
+}
+
+static void dies(void)
+{
+	dmabuf_stage("dying");
+	raise(SIGKILL);
+}
+
+static void exits(void)
+{
+	dmabuf_stage("leaving early");
+	_exit(0);
+}
+
+static void fails_in_igt(void)
+{
+	errno = 0;
+	igt_assert_f(false, "asserted in the child\n");
+}
+
+static void grandchild_violates(void)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		dmabuf_violation("LIFE", "seen by the grandchild\n");
+	dmabuf_require(pid > 0, "no fork");
+	waitpid(pid, NULL, 0);
+	dmabuf_inherit_verdict();
+	dmabuf_skip("must not come to this");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} blocks[] = {
+	{ "passes", passes },
+	{ "skips", skips },
+	{ "requires", requires },
+	{ "violates", violates },
+	{ "faults", faults },
+	{ "hangs", hangs },
+	{ "dies", dies },
+	{ "exits", exits },
+	{ "fails-in-igt", fails_in_igt },
+	{ "grandchild-violates", grandchild_violates },
+	{ "passes-after-all", passes },
+};
+
+/* A GUP user whose answers are made up: for the control, then for the buffer. */
+static struct { const char *name; ssize_t control, buffer; } answer, answers[] = {
+	{ "refused", SIZE, -EFAULT },
+	{ "taken", SIZE, SIZE },
+	{ "taken-in-part", SIZE, 4096 },
+	{ "taken-nothing", SIZE, 0 },
+	{ "not-supported", SIZE, -EOPNOTSUPP },
+	{ "no-memory", SIZE, -ENOMEM },
+	{ "no-permission", SIZE, -EPERM },
+	{ "control-refused", -EPERM, -EFAULT },
+	{ "control-refused-taken", -EPERM, SIZE },
+	{ "control-in-part", 4096, -EFAULT },
+};
+
+static void *buffer;
+
+static void no_setup(size_t length)
+{
+}
+
+static ssize_t make_up(void *addr, size_t length)
+{
+	return addr == buffer ? answer.buffer : answer.control;
+}
+
+static const struct gup_user made_up_user = {
+	.name = "made-up",
+	.description = "nothing that exists",
+	.setup = no_setup,
+	.attempt = make_up,
+};
+
+static const struct dmabuf_exporter_kind made_up_kind = { .name = "made-up" };
+static const struct dmabuf_exporter made_up = { .kind = &made_up_kind, .name = "made-up" };
+static const struct dmabuf_way made_up_way = { .name = "way", .clause = "" };
+
+/* Judges a real GUP user's answer about length bytes at addr as a buffer's. */
+static void judge(const struct gup_user *user, enum page_state state, void *addr,
+		  size_t length)
+{
+	struct dmabuf buf = { .exporter = &made_up, .fd = -1, .dev = -1, .size = length };
+
+	gup_must_be_refused(user, &buf, &made_up_way, state, "whole", addr, length);
+}
+
+/* What a memfd's mapping is: taken by every GUP user that works here. */
+static void *map_ordinary(void)
+{
+	int fd = memfd_create("ordinary", MFD_CLOEXEC);
+	void *p;
+
+	dmabuf_require(fd >= 0 && !ftruncate(fd, SIZE), "no memfd");
+	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	dmabuf_require(p != MAP_FAILED, "no memfd");
+	return p;
+}
+
+static void name_is(unsigned int i, const char *name)
+{
+	const struct dmabuf_exporter *e = dmabuf_exporter_get(i);
+
+	igt_assert_f(e && !strcmp(e->name, name), "exporter %u is %s, not %s\n", i,
+		     e ? e->name : "none", name);
+}
+
+static const struct { const char *given, *name; } names[] = {
+	{ "foo-bar", "foo-bar" },
+	{ "foo", "foo" },
+	{ "foo", "foo-2" },
+	{ "foo-2", "foo-2-2" },
+	{ "foo", "foo-3" },
+	{ "Foo", "Foo" },
+	{ "a b/c:d@e", "a_b_c_d_e" },
+	{ "tab\tcr\rend", "tab_cr_end" },
+	{ "control\x11\x1f", "control__" },
+	{ "\xc3\xa4_9", "___9" },
+};
+
+static const struct { const char *flags, *code; bool has; } vmflags[] = {
+	{ "rd wr sh mr mw me ms pf io de dd ", "pf", true },
+	{ "rd wr sh pf", "pf", true },
+	{ "pf ", "pf", true },
+	{ "rd wr sh mr mw me ms de sd ", "pf", false },
+	{ "rd wr mm sd ", "mm", true },
+	{ "rd wr sh mr ", "r", false },
+	{ "rd wr sh mr ", "rd wr", false },
+	{ "xpf pfx ", "pf", false },
+	{ "", "pf", false },
+};
+
+static void pattern(void)
+{
+	uint32_t words[4096];
+
+	pattern_fill(words, sizeof(words), 7);
+	pattern_must_be("WHOLE", words, sizeof(words), 7, "untouched");
+	words[3000] ^= 0x10;
+	pattern_must_be("MOVE", words, sizeof(words), 7, "spoilt");
+}
+
+static void pattern_of_other_seed(void)
+{
+	uint32_t words[16];
+
+	pattern_fill(words, sizeof(words), 7);
+	pattern_must_be("MOVE", words, sizeof(words), 8, "of another seed");
+}
+
+int dmabuf_main()
+{
+	igt_describe("A block that ends in each way that there is.");
+	igt_subtest_with_dynamic("limited") {
+		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+			igt_dynamic(blocks[i].name)
+				dmabuf_limited(1)
+					blocks[i].run();
+	}
+
+	igt_describe("The same verdicts without a process of their own.");
+	igt_subtest_with_dynamic("unlimited") {
+		for (size_t i = 0; i < 4; i++)
+			igt_dynamic(blocks[i].name)
+				blocks[i].run();
+	}
+
+	igt_describe("Every answer that a GUP user can give, to control and attempt.");
+	igt_subtest_with_dynamic("classify") {
+		for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+			igt_dynamic(answers[i].name) {
+				dmabuf_limited(1) {
+					answer = answers[i];
+					gup_prepare(&made_up_user, SIZE);
+					buffer = map_ordinary();
+					judge(&made_up_user, TOUCHED, buffer, SIZE);
+				}
+			}
+		}
+	}
+
+	igt_describe("A pin before the pages were touched breaks another clause.");
+	igt_subtest("classify-untouched") {
+		dmabuf_limited(1) {
+			answer = answers[1];
+			buffer = map_ordinary();
+			judge(&made_up_user, UNTOUCHED, buffer, SIZE);
+		}
+	}
+
+	igt_describe("Ordinary memory is taken by each GUP user that works here.");
+	igt_subtest_with_dynamic("gup-ordinary") {
+		for_each_gup_user(user) {
+			igt_dynamic(user->name) {
+				dmabuf_limited(DMABUF_LIMIT) {
+					gup_prepare(user, SIZE);
+					judge(user, TOUCHED, map_ordinary(), SIZE);
+				}
+			}
+		}
+	}
+
+	igt_describe("A mapping that the core kernel made VM_PFNMAP is refused to each "
+		     "(it is read-only, too: that alone keeps out those that pin for writing).");
+	igt_subtest_with_dynamic("gup-pfnmap") {
+		for_each_gup_user(user) {
+			igt_dynamic(user->name) {
+				dmabuf_limited(DMABUF_LIMIT) {
+					void *p = proc_core_pfnmap();
+
+					dmabuf_require(p, "no core VM_PFNMAP mapping");
+					gup_prepare(user, SIZE);
+					judge(user, TOUCHED, p, sysconf(_SC_PAGESIZE));
+				}
+			}
+		}
+	}
+
+	igt_describe("Codes are found in VmFlags as whole words.");
+	igt_subtest("vmflags") {
+		for (size_t i = 0; i < sizeof(vmflags) / sizeof(vmflags[0]); i++) {
+			struct proc_vma vma = { };
+
+			strcpy(vma.flags, vmflags[i].flags);
+			igt_assert_f(proc_vma_has(&vma, vmflags[i].code) == vmflags[i].has,
+				     "'%s' in '%s'\n", vmflags[i].code, vmflags[i].flags);
+		}
+	}
+
+	igt_describe("What /proc says of a touched memfd and of the core's VM_PFNMAP.");
+	igt_subtest("proc") {
+		void *ordinary = map_ordinary(), *pfnmap = proc_core_pfnmap();
+		struct proc_vma vma;
+
+		dmabuf_touch(ordinary, SIZE);
+		vma = proc_vma(ordinary);
+		igt_assert_eq(vma.rss, SIZE);
+		igt_assert(proc_vma_has(&vma, "sh") && !proc_vma_has(&vma, "pf"));
+		igt_assert(proc_pagemap(ordinary) & PAGEMAP_PRESENT);
+
+		igt_require_f(pfnmap, "no core VM_PFNMAP mapping\n");
+		vma = proc_vma(pfnmap);
+		igt_assert(proc_vma_has(&vma, "pf"));
+		igt_assert_eq(vma.rss, 0);
+		igt_assert(!(proc_pagemap(pfnmap) & PAGEMAP_SEEN));
+	}
+
+	igt_describe("A word that differs is named.");
+	igt_subtest("pattern")
+		pattern();
+
+	igt_describe("Every word differs with the seed.");
+	igt_subtest("pattern-seed")
+		pattern_of_other_seed();
+
+	igt_describe("Exporters' names are fit for subtests, and no two are the same.");
+	igt_subtest("names") {
+		unsigned int first = 0;
+
+		while (dmabuf_exporter_get(first))
+			first++;
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			dmabuf_exporter_add(&made_up_kind, 0, "", "%s", names[i].given);
+			name_is(first + i, names[i].name);
+		}
+	}
+
+	igt_describe("What needs --disruptive skips without it.");
+	igt_subtest("disruptive")
+		dmabuf_require_disruptive("spoils the day");
+}
