@@ -52,7 +52,7 @@ run_case() {
 
 	# Through a pipe, so that a process that is left behind is waited for.
 	{
-		env $variable "$binary" $args 2>"$dir/err"
+		env ${variable:+"$variable"} "$binary" $args 2>"$dir/err"
 		echo $? >"$dir/status"
 	} 2>"$dir/shell" | cat >"$dir/out"
 
