@@ -220,6 +220,12 @@ static void timeout_reset(void)
 	usleep(1100000);
 }
 
+/* Its time limit must end with it. */
+static void timeout_left(void)
+{
+	igt_set_timeout(1, "of the subtest before");
+}
+
 static void until_timeout(void)
 {
 	int times = 0;
@@ -262,6 +268,7 @@ static const struct {
 	{ "child-left", child_left },
 	{ "timeout", timeout },
 	{ "timeout-reset", timeout_reset },
+	{ "timeout-left", timeout_left },
 	{ "until-timeout", until_timeout },
 };
 

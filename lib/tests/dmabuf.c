@@ -278,6 +278,20 @@ int dmabuf_main()
 		}
 	}
 
+	igt_describe("Of a mapping of which only the first page exists, no GUP user may take "
+		     "more, nor hide that it took that.");
+	igt_subtest_with_dynamic("gup-partly") {
+		for_each_gup_user(user) {
+			igt_dynamic(user->name) {
+				dmabuf_limited(DMABUF_LIMIT) {
+					gup_prepare(user, SIZE);
+					judge(user, TOUCHED, map_beyond_eof(),
+					      2 * sysconf(_SC_PAGESIZE));
+				}
+			}
+		}
+	}
+
 	igt_describe("A mapping that the core kernel made VM_PFNMAP is refused to each "
 		     "(it is read-only, too: that alone keeps out those that pin for writing).");
 	igt_subtest_with_dynamic("gup-pfnmap") {
