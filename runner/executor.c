@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs one job after the other. A job's directory has what it printed, what the
+ * kernel said meanwhile, and a journal of the subtests as they start; all of it
+ * is written as it comes, for the machine may not live to tell.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "executor.h"
+#include "job_list.h"
+#include "settings.h"
+#include "util.h"
+
+/* How long an ended test may take to die, by each signal, before it is left. */
+#define GRACE 3
+
+/* By which a test says that the machine is unfit for further ones. */
+#define EXIT_ABORT 112
+
+static const char *const file_names[] = {
+	"out.txt", "err.txt", "dmesg.txt", "journal.txt",
+};
+
+enum { OUT, ERR, DMESG, JOURNAL, NUM_FILES };
+
+struct run {
+	const struct settings *settings;
+	const struct job *job;
+	int dir;
+	int files[NUM_FILES];
+	int pipes[2];		/* stdout and stderr of the test */
+	int pid, pidfd;
+	char line[512];		/* of stdout, as far as it has come */
+	size_t line_len;
+	double start, subtest_start, last_activity;
+	const char *write_error;
+};
+
+static int kmsg = -1, signals = -1;
+static bool interrupted;
+
+static void put(struct run *run, int file, const char *data, size_t len)
+{
+	while (len && !run->write_error) {
+		ssize_t n = write(run->files[file], data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			run->write_error = strerror(errno);
+			return;
+		}
+		data += n;
+		len -= n;
+	}
+	if (run->settings->sync)
+		fdatasync(run->files[file]);
+}
+
+/* What stdout tells: a subtest starts, or has a result without having started. */
+static void watch_line(struct run *run)
+{
+	const char *name;
+	size_t len;
+
+	run->line[run->line_len] = 0;
+	if (starts_with(run->line, "Starting dynamic subtest: ", NULL) ||
+	    starts_with(run->line, "Dynamic subtest ", NULL)) {
+		run->subtest_start = now();
+	} else if (starts_with(run->line, "Starting subtest: ", &name)) {
+		run->subtest_start = now();
+		put(run, JOURNAL, name, strlen(name));
+		put(run, JOURNAL, "\n", 1);
+	} else if (starts_with(run->line, "Subtest ", &name)) {
+		char *journal = slurp(run->dir, file_names[JOURNAL]);
+		bool known = false;
+
+		len = strcspn(name, ":");
+		for (const char *at = journal ?: ""; *at; at = next_line(at))
+			known |= !strncmp(at, name, len) && at[len] == '\n';
+		if (!known) {
+			put(run, JOURNAL, name, len);
+			put(run, JOURNAL, "\n", 1);
+		}
+		free(journal);
+	}
+	run->line_len = 0;
+}
+
+/* Takes what there is on one of the test's pipes; false at its end. */
+static bool drain(struct run *run, int file)
+{
+	char data[16384];
+	ssize_t n = read(run->pipes[file], data, sizeof(data));
+
+	if (n <= 0)
+		return n < 0 && (errno == EINTR || errno == EAGAIN);
+	run->last_activity = now();
+	put(run, file, data, n);
+	if (run->settings->log_level == LOG_LEVEL_VERBOSE) {
+		fwrite(data, 1, n, stdout);
+		fflush(stdout);
+	}
+	for (ssize_t i = 0; file == OUT && i < n; i++) {
+		if (data[i] == '\n')
+			watch_line(run);
+		else if (run->line_len < sizeof(run->line) - 1)
+			run->line[run->line_len++] = data[i];
+	}
+	return true;
+}
+
+static void drain_kmsg(struct run *run)
+{
+	char record[8192];
+	ssize_t n;
+
+	/* EPIPE: the kernel wrote over what had not been read; go on behind it. */
+	while (kmsg >= 0 &&
+	       ((n = read(kmsg, record, sizeof(record))) > 0 || (n < 0 && errno == EPIPE)))
+		if (n > 0) {
+			run->last_activity = now();
+			put(run, DMESG, record, n);
+		}
+}
+
+static void start(struct run *run)
+{
+	char *path = xasprintf("%s/%s", run->settings->test_root, run->job->binary);
+	int out[2], err[2];
+
+	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+		die("pipe: %s", strerror(errno));
+	run->start = run->subtest_start = run->last_activity = now();
+	fflush(stdout);
+	run->pid = fork();
+	if (run->pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!run->pid) {
+		int null = open("/dev/null", O_RDONLY);
+		sigset_t none;
+
+		setpgid(0, 0);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		dup2(null, STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		/* So that the log of a failure is found beside its subtest's name. */
+		setenv("IGT_SENTINEL_ON_STDERR", "1", 1);
+		for (size_t i = 0; i < run->settings->num_env; i++)
+			putenv(run->settings->env[i]);
+		if (run->job->subtests)
+			execl(path, path, "--run-subtest", run->job->subtests, NULL);
+		else
+			execl(path, path, NULL);
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		_exit(127);
+	}
+	setpgid(run->pid, run->pid);
+	run->pidfd = pidfd_open(run->pid, 0);
+	if (run->pidfd < 0)
+		die("pidfd_open: %s (Linux 5.3 or newer is needed)", strerror(errno));
+	close(out[1]);
+	close(err[1]);
+	run->pipes[OUT] = out[0];
+	run->pipes[ERR] = err[0];
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	fcntl(err[0], F_SETFL, O_NONBLOCK);
+	free(path);
+}
+
+/* Seconds until the first of the limits that were given is reached. */
+static double time_left(const struct run *run)
+{
+	const struct settings *s = run->settings;
+	double left = 1e9, t = now();
+
+	if (s->inactivity_timeout)
+		left = run->last_activity + s->inactivity_timeout - t;
+	if (s->per_test_timeout && run->subtest_start + s->per_test_timeout - t < left)
+		left = run->subtest_start + s->per_test_timeout - t;
+	return left;
+}
+
+/* Waits so many seconds for something to happen; whether the test has ended. */
+static bool wait_for_end(struct run *run, double seconds)
+{
+	struct pollfd fds[] = {
+		{ .fd = run->pidfd, .events = POLLIN },
+		{ .fd = run->pipes[OUT], .events = POLLIN },
+		{ .fd = run->pipes[ERR], .events = POLLIN },
+		{ .fd = kmsg, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+
+	if (seconds < 0)
+		seconds = 0;
+	if (poll(fds, 5, seconds > 1e6 ? -1 : (int)(seconds * 1000) + 1) <= 0)
+		return false;
+	for (int file = OUT; file <= ERR; file++)
+		if (fds[1 + file].revents && !drain(run, file)) {
+			close(run->pipes[file]);
+			run->pipes[file] = -1;
+		}
+	if (fds[3].revents)
+		drain_kmsg(run);
+	if (fds[4].revents)
+		interrupted = true;
+	return fds[0].revents;
+}
+
+/* Ends a test that went over a limit; false if not even SIGKILL can. */
+static bool end(struct run *run, int *signal)
+{
+	static const int ladder[] = { SIGTERM, SIGKILL };
+
+	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
+		double until = now() + GRACE;
+
+		*signal = ladder[i];
+		kill(-run->pid, *signal);
+		while (now() < until)
+			if (wait_for_end(run, until - now()))
+				return true;
+	}
+	return false;
+}
+
+static void note(struct run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void note(struct run *run, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die("out of memory");
+	put(run, JOURNAL, text, n);
+	free(text);
+}
+
+enum outcome { ENDED, TIMED_OUT, UNWRITTEN, INTERRUPTED };
+
+/* Runs one job; *exitcode is that of the test, or minus the signal that ended it. */
+static enum outcome monitor(struct run *run, int *exitcode)
+{
+	bool ended = false, timed_out = false;
+	int status, sig = 0;
+
+	start(run);
+	while (!ended && !interrupted && !run->write_error && !timed_out) {
+		ended = wait_for_end(run, time_left(run));
+		timed_out = !ended && time_left(run) <= 0;
+	}
+	if (!ended)
+		ended = end(run, &sig);
+	/* What a test left behind would go on working beside the next one. */
+	kill(-run->pid, SIGKILL);
+	if (ended)
+		waitpid(run->pid, &status, 0);
+	for (int file = OUT; file <= ERR; file++) {
+		while (run->pipes[file] >= 0 && drain(run, file) && errno != EAGAIN)
+			errno = 0;
+		close(run->pipes[file]);
+	}
+	if (run->line_len)
+		watch_line(run);
+	drain_kmsg(run);
+	close(run->pidfd);
+
+	if (interrupted)
+		return run->write_error ? UNWRITTEN : INTERRUPTED;
+	*exitcode = timed_out ? -sig : WIFSIGNALED(status) ? -WTERMSIG(status) :
+		    WEXITSTATUS(status);
+	if (timed_out && !ended)
+		fprintf(stderr, "%s cannot be killed: it is stuck in the kernel (pid %d)\n",
+			run->job->binary, run->pid);
+	note(run, "%s:%d (%.3fs)\n", timed_out ? "timeout" : "exit", *exitcode,
+	     now() - run->start);
+	if (run->write_error)
+		return UNWRITTEN;
+	return timed_out ? TIMED_OUT : ENDED;
+}
+
+/* The kernel's own marks that it is past trusting (admin-guide/tainted-kernels). */
+static char *kernel_damage(const struct settings *settings)
+{
+	static const struct { int bit; const char *why; } bits[] = {
+		{ 4, "machine check" }, { 5, "bad page" }, { 7, "oops" }, { 9, "warning" },
+		{ 14, "soft lockup" },
+	};
+	static unsigned long long at_start;
+	static bool started;
+	char *tainted, *stats;
+
+	if (settings->abort_mask & ABORT_TAINT) {
+		unsigned long long mask;
+
+		tainted = slurp(AT_FDCWD, "/proc/sys/kernel/tainted");
+		mask = tainted ? strtoull(tainted, NULL, 10) : 0;
+		free(tainted);
+		if (!started)
+			at_start = mask;
+		started = true;
+		for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+			if ((mask & ~at_start) & (1ull << bits[i].bit))
+				return xasprintf("the kernel became tainted: %s", bits[i].why);
+	}
+	if (settings->abort_mask & ABORT_LOCKDEP) {
+		stats = slurp(AT_FDCWD, "/proc/lockdep_stats");
+		if (stats) {
+			const char *locks = strstr(stats, "debug_locks:");
+			bool off = locks && atoi(locks + strlen("debug_locks:")) == 0;
+
+			free(stats);
+			if (off)
+				return xstrdup("lockdep has found a fault and is off");
+		}
+	}
+	return NULL;
+}
+
+static bool open_job(struct run *run, int dirfd, const char *dir)
+{
+	if (mkdirat(dirfd, dir, 0777) && errno != EEXIST)
+		return false;
+	run->dir = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int file = 0; file < NUM_FILES; file++) {
+		run->files[file] = run->dir < 0 ? -1 :
+			openat(run->dir, file_names[file],
+			       O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+		if (run->files[file] < 0)
+			return false;
+	}
+	return true;
+}
+
+static void close_job(struct run *run, int dirfd, const char *dir, bool keep)
+{
+	for (int file = 0; file < NUM_FILES; file++) {
+		if (run->files[file] >= 0)
+			close(run->files[file]);
+		if (!keep && run->dir >= 0)
+			unlinkat(run->dir, file_names[file], 0);
+	}
+	if (run->dir >= 0)
+		close(run->dir);
+	if (!keep)
+		unlinkat(dirfd, dir, AT_REMOVEDIR);
+}
+
+static void write_time(int dirfd, const char *file)
+{
+	struct timeval t;
+
+	gettimeofday(&t, NULL);
+	spew(dirfd, file, "%lld.%06ld\n", (long long)t.tv_sec, (long)t.tv_usec);
+}
+
+static void open_sources(void)
+{
+	static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		sigaddset(&mask, caught[i]);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		fprintf(stderr, "The kernel log is not followed: /dev/kmsg: %s\n",
+			strerror(errno));
+	else
+		lseek(kmsg, 0, SEEK_END);
+}
+
+/* What the exit code alone says; the report looks closer. */
+static const char *in_a_word(enum outcome outcome, int exitcode)
+{
+	if (outcome == TIMED_OUT)
+		return "timeout";
+	switch (exitcode) {
+	case 0:
+		return "pass";
+	case 77:
+		return "skip";
+	case EXIT_ABORT:
+		return "abort";
+	default:
+		return exitcode < 0 ? "crash" : "fail";
+	}
+}
+
+bool execute(const struct settings *settings, const struct job_list *list, int dirfd)
+{
+	const bool quiet = settings->log_level == LOG_LEVEL_QUIET;
+	double begin = now();
+	size_t done = 0, first;
+	struct utsname u;
+
+	open_sources();
+	uname(&u);
+	if (!spew(dirfd, "uname.txt", "%s %s %s %s %s\n", u.sysname, u.nodename, u.release,
+		  u.version, u.machine))
+		die("uname.txt cannot be written: %s", strerror(errno));
+	if (faccessat(dirfd, "starttime.txt", F_OK, 0))
+		write_time(dirfd, "starttime.txt");
+	free(kernel_damage(settings));
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct run run = { .settings = settings, .job = &list->jobs[i], .dir = -1 };
+		char dir[32];
+		enum outcome outcome;
+		int exitcode = 0;
+		char *damage;
+
+		snprintf(dir, sizeof(dir), "%zu", i);
+		if (!faccessat(dirfd, dir, F_OK, 0))
+			continue;
+		if (!done++)
+			first = i;
+		if (settings->overall_timeout && now() - begin > settings->overall_timeout) {
+			fprintf(stderr, "The overall time of %d s is over: %zu subtests were not run\n",
+				settings->overall_timeout, list->count - i);
+			return false;
+		}
+		if (!quiet) {
+			printf("[%*zu/%zu] %s (%s) ", list->count > 99 ? 3 : 2, i + 1,
+			       list->count, run.job->binary, run.job->subtests ?: "");
+			fflush(stdout);
+		}
+
+		memset(run.files, -1, sizeof(run.files));
+		if (open_job(&run, dirfd, dir)) {
+			outcome = monitor(&run, &exitcode);
+		} else {
+			run.write_error = strerror(errno);
+			outcome = UNWRITTEN;
+		}
+		/* What could not be written down has not been run: it will be again. */
+		close_job(&run, dirfd, dir, outcome == ENDED || outcome == TIMED_OUT);
+		if (outcome == UNWRITTEN || outcome == INTERRUPTED) {
+			fprintf(stderr, "\nStopped in %s (%s): %s\n", run.job->binary,
+				run.job->subtests ?: "", outcome == INTERRUPTED ?
+				"interrupted" : run.write_error);
+			return false;
+		}
+		if (!quiet) {
+			double spent = now() - begin;
+
+			printf("%s (%.1fs), %.0f s left\n",
+			       in_a_word(outcome, exitcode),
+			       now() - run.start,
+			       spent / (i + 1 - first) * (list->count - i - 1));
+			fflush(stdout);
+		}
+
+		damage = exitcode == EXIT_ABORT ? xstrdup("the test asked for it (exit status 112)") :
+			 kernel_damage(settings);
+		if (damage) {
+			const struct job *next = i + 1 < list->count ? &list->jobs[i + 1] : NULL;
+
+			spew(dirfd, "aborted.txt",
+			     "Aborting.\nPrevious test: %s (%s)\nNext test: %s (%s)\n\n%s\n",
+			     run.job->binary, run.job->subtests ?: "",
+			     next ? next->binary : "none", next ? next->subtests ?: "" : "",
+			     damage);
+			fprintf(stderr, "Aborted after %s (%s): %s\n", run.job->binary,
+				run.job->subtests ?: "", damage);
+			free(damage);
+			return false;
+		}
+	}
+	write_time(dirfd, "endtime.txt");
+	return true;
+}

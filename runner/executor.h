@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_EXECUTOR_H
+#define RUNNER_EXECUTOR_H
+
+#include <stdbool.h>
+
+struct job_list;
+struct settings;
+
+/*
+ * execute:
+ *
+ * Runs the jobs that have no directory in the results yet, one after the other,
+ * and keeps what each says as it says it. Returns whether the run came to its
+ * end; if not, dmabuf_resume continues it.
+ */
+bool execute(const struct settings *settings, const struct job_list *list, int dirfd);
+
+#endif /* RUNNER_EXECUTOR_H */

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "job_list.h"
+#include "settings.h"
+#include "util.h"
+
+/* What a binary without subtests answers when it is asked to list them. */
+#define EXIT_NO_SUBTESTS 79
+
+static void add_job(struct job_list *list, const char *binary, const char *subtests)
+{
+	struct job *job = grow(list->jobs, list->count);
+
+	job->binary = xstrdup(binary);
+	job->subtests = subtests ? xstrdup(subtests) : NULL;
+}
+
+static void add_filtered(struct job_list *list, const struct settings *settings,
+			 const char *binary, const char *subtest)
+{
+	char *name = subtest ? xasprintf("igt@%s@%s", binary, subtest) :
+			       xasprintf("igt@%s", binary);
+
+	if ((!settings->include.count || regex_list_match(&settings->include, name)) &&
+	    !regex_list_match(&settings->exclude, name))
+		add_job(list, binary, subtest);
+	free(name);
+}
+
+/* Asks a binary for its subtests, without a shell between. */
+static void list_binary(struct job_list *list, const struct settings *settings,
+			const char *binary)
+{
+	char *path = xasprintf("%s/%s", settings->test_root, binary), line[512];
+	int pipefd[2], status;
+	pid_t pid;
+	FILE *f;
+
+	if (access(path, X_OK))
+		die("%s, named in test-list.txt: %s", path, strerror(errno));
+	if (pipe2(pipefd, O_CLOEXEC) || (pid = fork()) < 0)
+		die("starting %s: %s", path, strerror(errno));
+	if (!pid) {
+		dup2(pipefd[1], STDOUT_FILENO);
+		execl(path, path, "--list-subtests", NULL);
+		_exit(127);
+	}
+	close(pipefd[1]);
+	f = fdopen(pipefd[0], "r");
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (line[0])
+			add_filtered(list, settings, binary, line);
+	}
+	fclose(f);
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_SUBTESTS)
+		add_filtered(list, settings, binary, NULL);
+	else if (status)
+		die("%s --list-subtests failed (%s %d)", path,
+		    WIFEXITED(status) ? "exit status" : "signal",
+		    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	free(path);
+}
+
+static void from_test_root(struct job_list *list, const struct settings *settings)
+{
+	char *path = xasprintf("%s/test-list.txt", settings->test_root);
+	char *text = slurp(AT_FDCWD, path), *rest = text, *word;
+	bool inside = false;
+
+	if (!text)
+		die("%s: %s: is this a directory of IGT tests?", path, strerror(errno));
+	while ((word = strsep(&rest, " \t\r\n"))) {
+		if (!strcmp(word, "TESTLIST"))
+			inside = true;
+		else if (!strcmp(word, "END"))
+			break;
+		else if (inside && word[0])
+			list_binary(list, settings, word);
+	}
+	if (!inside)
+		die("%s has no line TESTLIST", path);
+	free(text);
+	free(path);
+}
+
+/* Names as igt_runner takes them: igt@binary or igt@binary@subtest a line. */
+static void from_test_list(struct job_list *list, const struct settings *settings)
+{
+	FILE *f = fopen(settings->test_list, "re");
+	char line[1024];
+
+	if (!f)
+		die("%s: %s", settings->test_list, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		char *rest = line, *word, *binary, *subtest;
+
+		line[strcspn(line, "#\r\n")] = 0;
+		word = strsep(&rest, "@");
+		binary = strsep(&rest, "@");
+		subtest = strsep(&rest, "@");
+		if (!word[strspn(word, " \t")] && !binary)
+			continue;
+		if (strcmp(word, "igt") || !binary || !binary[0])
+			die("%s: '%s' is not igt@BINARY@SUBTEST", settings->test_list, line);
+		if (!subtest || !subtest[0])
+			list_binary(list, settings, binary);
+		else
+			add_filtered(list, settings, binary, subtest);
+	}
+	fclose(f);
+}
+
+void job_list_create(struct job_list *list, const struct settings *settings)
+{
+	memset(list, 0, sizeof(*list));
+	if (settings->test_list)
+		from_test_list(list, settings);
+	else
+		from_test_root(list, settings);
+	if (!list->count)
+		die("no subtest is left to run: the filters match none");
+}
+
+bool job_list_write(const struct job_list *list, int dirfd)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	bool ok;
+
+	for (size_t i = 0; i < list->count; i++)
+		fprintf(f, "%s%s%s\n", list->jobs[i].binary,
+			list->jobs[i].subtests ? " " : "", list->jobs[i].subtests ?: "");
+	fclose(f);
+	ok = spew(dirfd, "joblist.txt", "%s", text);
+	free(text);
+	return ok;
+}
+
+bool job_list_read(struct job_list *list, int dirfd)
+{
+	char *text = slurp(dirfd, "joblist.txt"), *rest = text, *line;
+
+	memset(list, 0, sizeof(*list));
+	while ((line = strsep(&rest, "\n"))) {
+		char *subtests = line, *binary = strsep(&subtests, " ");
+
+		if (binary[0])
+			add_job(list, binary, subtests);
+	}
+	free(text);
+	return list->count;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "junit.h"
+#include "resultgen.h"
+#include "util.h"
+
+/* A test that floods its log must not make the file unreadable for everyone. */
+#define MAX_TEXT (64 << 10)
+
+/* The length of the well-formed UTF-8 sequence at s; 0 if there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
+		     s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, beyond Unicode; and XML's two non-characters. */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
+	    (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
+		return 0;
+	return len;
+}
+
+/* Text from a dying test may hold any byte; XML 1.0 may not: \xNN is for it. */
+static void put_escaped(FILE *f, const char *text, size_t limit)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = strlen(text), n;
+
+	if (len > limit) {
+		s += len - limit;
+		while ((*s & 0xc0) == 0x80)
+			s++;
+		fprintf(f, "[the first %zu bytes are left out]\n", len - limit);
+	}
+	for (; *s; s += n) {
+		n = utf8_length(s);
+		if (*s == '&')
+			fputs("&amp;", f);
+		else if (*s == '<')
+			fputs("&lt;", f);
+		else if (*s == '>')
+			fputs("&gt;", f);
+		else if (*s == '"')
+			fputs("&quot;", f);
+		else if (n == 0 || (*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
+			fprintf(f, "\\x%02x", *s);
+		else
+			fwrite(s, 1, n, f);
+		n = n ?: 1;
+	}
+}
+
+/* In an attribute a parser makes blanks of line ends and tabs. */
+static void put_attribute(FILE *f, const char *name, const char *value)
+{
+	fprintf(f, " %s=\"", name);
+	put_escaped(f, value, 2000);
+	fputc('"', f);
+}
+
+static void put_element(FILE *f, const char *name, const char *text)
+{
+	if (!text[0])
+		return;
+	fprintf(f, "<%s>", name);
+	put_escaped(f, text, MAX_TEXT);
+	fprintf(f, "</%s>\n", name);
+}
+
+/* What JUnit has a name for. */
+static const char *element(enum verdict verdict)
+{
+	switch (verdict) {
+	case PASS:
+		return NULL;
+	case SKIP:
+	case NOTRUN:
+		return "skipped";
+	case FAIL:
+	case WARN:
+	case DMESG_WARN:
+	case DMESG_FAIL:
+		return "failure";
+	default:
+		return "error";
+	}
+}
+
+static void put_testcase(FILE *f, const struct result *r)
+{
+	const char *kind = element(r->verdict);
+	char *class = r->dynamic ? xasprintf("%s.%s", r->binary, r->subtest) : xstrdup(r->binary);
+
+	fputs("<testcase", f);
+	put_attribute(f, "classname", class);
+	put_attribute(f, "name", r->dynamic ?: r->subtest ?: r->binary);
+	fprintf(f, " time=\"%.3f\"", r->time);
+	free(class);
+	if (!kind) {
+		fputs("/>\n", f);
+		return;
+	}
+	fprintf(f, ">\n<%s", kind);
+	put_attribute(f, "message", r->message);
+	if (strcmp(kind, "skipped")) {
+		put_attribute(f, "type", verdict_names[r->verdict]);
+		fputc('>', f);
+		put_escaped(f, r->message, MAX_TEXT);
+		fputc('\n', f);
+		put_escaped(f, r->evidence, MAX_TEXT);
+		fputs(r->evidence[0] ? "\n" : "", f);
+		fprintf(f, "Run it alone: %s --run-subtest %s%s%s\n</%s>\n", r->binary,
+			r->subtest ?: "", r->dynamic ? " --dynamic-subtest " : "",
+			r->dynamic ?: "", kind);
+		put_element(f, "system-out", r->out);
+		put_element(f, "system-err", r->err);
+	} else {
+		fputs("/>\n", f);
+	}
+	fputs("</testcase>\n", f);
+}
+
+struct counts {
+	size_t tests, failures, errors, skipped;
+	double time;
+};
+
+static void count(struct counts *counts, const struct result *r)
+{
+	const char *kind = element(r->verdict);
+
+	counts->tests++;
+	counts->time += r->time;
+	counts->skipped += kind && !strcmp(kind, "skipped");
+	counts->failures += kind && !strcmp(kind, "failure");
+	counts->errors += kind && !strcmp(kind, "error");
+}
+
+static void put_counts(FILE *f, const struct counts *counts)
+{
+	fprintf(f, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.3f\"",
+		counts->tests, counts->failures, counts->errors, counts->skipped,
+		counts->time);
+}
+
+static void put_suite(FILE *f, const struct run_results *run, size_t first, size_t end)
+{
+	time_t start = run->start;
+	struct counts counts = { };
+	struct tm tm = { };
+	char stamp[32];
+
+	for (size_t i = first; i < end; i++)
+		if (!result_is_told_by_parts(run, i))
+			count(&counts, &run->results[i]);
+	gmtime_r(&start, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+
+	fputs("<testsuite", f);
+	put_attribute(f, "name", run->results[first].binary);
+	put_counts(f, &counts);
+	put_attribute(f, "timestamp", stamp);
+	fputs(">\n<properties>\n<property name=\"kernel\"", f);
+	put_attribute(f, "value", run->release);
+	fputs("/>\n<property name=\"run\"", f);
+	put_attribute(f, "value", run->settings.name ?: "");
+	fputs("/>\n</properties>\n", f);
+	for (size_t i = first; i < end; i++)
+		if (!result_is_told_by_parts(run, i))
+			put_testcase(f, &run->results[i]);
+	fputs("</testsuite>\n", f);
+}
+
+bool junit_write(const struct run_results *run, int dirfd)
+{
+	/* A reader never finds half a file under the final name. */
+	int fd = openat(dirfd, "junit.xml.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	struct counts counts = { };
+	bool ok;
+
+	if (!f)
+		return false;
+	for (size_t i = 0; i < run->count; i++)
+		if (!result_is_told_by_parts(run, i))
+			count(&counts, &run->results[i]);
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", f);
+	put_attribute(f, "name", run->settings.name ?: "");
+	put_counts(f, &counts);
+	fputs(">\n", f);
+	for (size_t i = 0, end; i < run->count; i = end) {
+		for (end = i; end < run->count &&
+		     !strcmp(run->results[end].binary, run->results[i].binary); )
+			end++;
+		put_suite(f, run, i, end);
+	}
+	fputs("</testsuites>\n", f);
+	ok = !ferror(f);
+	ok = !fclose(f) && ok;
+	return ok && !renameat(dirfd, "junit.xml.new", dirfd, "junit.xml");
+}

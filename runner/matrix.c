@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "matrix.h"
+#include "resultgen.h"
+#include "util.h"
+
+#define COLUMNS 100
+
+/* The words in order of their first appearance. */
+struct words {
+	char **words;
+	size_t count;
+};
+
+static size_t word(struct words *list, const char *s, size_t len)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->words[i]) == len && !strncmp(list->words[i], s, len))
+			return i;
+	*grow(list->words, list->count) = xstrndup(s, len);
+	return list->count - 1;
+}
+
+/* Calls fn for each clause that a result judges. */
+#define for_each_clause(at, len, r) \
+	for (const char *at = (r)->clauses; \
+	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
+		for (size_t len = strcspn(at, " "); len; len = 0)
+
+enum cell { NOTHING, SKIPPED, HELD, BROKEN };
+
+static const char *const cell_names[] = {
+	[NOTHING] = ".", [SKIPPED] = "skip", [HELD] = "pass", [BROKEN] = "FAIL",
+};
+
+/*
+ * A failure that names a clause breaks that one and says nothing of the others;
+ * one that names none (a crash, a timeout) leaves all of them in doubt.
+ */
+static enum cell judge(const struct result *r, const char *clause)
+{
+	if (r->verdict == PASS)
+		return HELD;
+	if (!verdict_is_bad(r->verdict))
+		return SKIPPED;
+	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : NOTHING;
+}
+
+static void print_matrix(const struct run_results *run)
+{
+	struct words rows = { }, columns = { };
+	size_t width = 0, first, last;
+	enum cell *cells;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+
+		if (!r->dynamic || !r->clauses[0])
+			continue;
+		word(&rows, r->dynamic, strlen(r->dynamic));
+		for_each_clause(at, len, r)
+			word(&columns, at, len);
+		if (strlen(r->dynamic) > width)
+			width = strlen(r->dynamic);
+	}
+	if (!rows.count)
+		return;
+
+	cells = xrealloc(NULL, rows.count * columns.count * sizeof(*cells));
+	memset(cells, 0, rows.count * columns.count * sizeof(*cells));
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+
+		if (!r->dynamic || !r->clauses[0])
+			continue;
+		for_each_clause(at, len, r) {
+			size_t column = word(&columns, at, len);
+			enum cell *cell = &cells[word(&rows, r->dynamic, strlen(r->dynamic)) *
+						 columns.count + column];
+			enum cell is = judge(r, columns.words[column]);
+
+			if (is > *cell)
+				*cell = is;
+		}
+	}
+
+	/* As many columns side by side as fit. */
+	for (first = 0; first < columns.count; first = last) {
+		size_t used = width;
+
+		printf("\n%-*s", (int)width, "");
+		for (last = first; last < columns.count; last++) {
+			size_t len = strlen(columns.words[last]);
+
+			used += 2 + (len < 4 ? 4 : len);
+			if (used > COLUMNS && last > first)
+				break;
+			printf("  %-4s", columns.words[last]);
+		}
+		putchar('\n');
+		for (size_t row = 0; row < rows.count; row++) {
+			printf("%-*s", (int)width, rows.words[row]);
+			for (size_t i = first; i < last; i++) {
+				int len = strlen(columns.words[i]);
+				const char *cell = cell_names[cells[row * columns.count + i]];
+
+				if (i + 1 < last)
+					printf("  %-*s", len < 4 ? 4 : len, cell);
+				else
+					printf("  %s", cell);
+			}
+			putchar('\n');
+		}
+	}
+	free(cells);
+}
+
+static void print_failure(const struct result *r)
+{
+	for (const char *at = r->evidence; *at; at = next_line(at))
+		printf("    %.*s\n", (int)strcspn(at, "\n"), at);
+	printf("    run it alone: %s --run-subtest %s%s%s\n", r->binary, r->subtest ?: "",
+	       r->dynamic ? " --dynamic-subtest " : "", r->dynamic ?: "");
+}
+
+/* One heading for all failures of one part that say the same. */
+static void print_failures(const struct run_results *run)
+{
+	bool *done = xrealloc(NULL, run->count + 1);
+
+	memset(done, 0, run->count);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+		const char *name = r->dynamic ?: r->subtest ?: r->binary;
+
+		if (done[i] || !verdict_is_bad(r->verdict) || result_is_told_by_parts(run, i))
+			continue;
+		printf("\n%s: %s: %s\n", name, verdict_names[r->verdict], r->message);
+		for (size_t j = i; j < run->count; j++) {
+			const struct result *other = &run->results[j];
+
+			if (done[j] || other->verdict != r->verdict ||
+			    strcmp(other->dynamic ?: other->subtest ?: other->binary, name) ||
+			    strcmp(other->message, r->message) ||
+			    result_is_told_by_parts(run, j))
+				continue;
+			print_failure(other);
+			done[j] = true;
+		}
+	}
+	free(done);
+}
+
+static void print_sums(const struct run_results *run)
+{
+	size_t sums[NUM_VERDICTS] = { };
+
+	for (size_t i = 0; i < run->count; i++)
+		if (!result_is_told_by_parts(run, i))
+			sums[run->results[i].verdict]++;
+	printf("\nLinux %s: ", run->release);
+	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
+		if (!sums[v])
+			continue;
+		printf("%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
+		first = false;
+	}
+	if (run->end > run->start)
+		printf(", in %.1f s", run->end - run->start);
+	putchar('\n');
+}
+
+void matrix_print(const struct run_results *run)
+{
+	print_failures(run);
+	print_matrix(run);
+	print_sums(run);
+	fflush(stdout);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_REPORT_H
+#define RUNNER_REPORT_H
+
+struct job_list;
+struct settings;
+
+/*
+ * report:
+ *
+ * Reads a results directory, prints the matrix and writes junit.xml. Returns the
+ * exit status: 0, 1 or 2.
+ */
+int report(const char *path, int dirfd);
+
+/* Runs what has not been run yet and reports on it, unless told not to. */
+int run_and_report(const struct settings *settings, const struct job_list *list,
+		   int dirfd);
+
+#endif /* RUNNER_REPORT_H */

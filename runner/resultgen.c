@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Makes verdicts of a results directory. The rules are igt_results', found by
+ * running it: a result line counts whatever the exit status was; a subtest that
+ * started and has none is incomplete, unless it ran out of time or aborted.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "job_list.h"
+#include "resultgen.h"
+#include "util.h"
+
+const char *const verdict_names[] = {
+	[PASS] = "pass", [SKIP] = "skip", [FAIL] = "fail", [WARN] = "warn",
+	[DMESG_WARN] = "dmesg-warn", [DMESG_FAIL] = "dmesg-fail", [CRASH] = "crash",
+	[TIMEOUT] = "timeout", [INCOMPLETE] = "incomplete", [ABORT] = "abort",
+	[NOTRUN] = "notrun",
+};
+
+bool verdict_is_bad(enum verdict verdict)
+{
+	return verdict != PASS && verdict != SKIP && verdict != NOTRUN;
+}
+
+/* The exit statuses of a test that say more than pass or fail. */
+#define EXIT_SKIP 77
+#define EXIT_INVALID 79
+#define EXIT_ABORT 112
+
+/* What a job left. */
+struct job_output {
+	char *out, *err, *dmesg, *journal;
+	bool timed_out, exited;
+	int exitcode;
+	double time;
+	struct regex_list ignored;	/* kernel messages that the test expected */
+};
+
+/* One kind of part of a job's output, by the lines that begin and end it. */
+struct markers {
+	const char *start, *result, *kernel_start, *kernel_end;
+};
+
+static const struct markers subtest_markers = {
+	"Starting subtest: ", "Subtest ", "starting subtest ", "finished subtest ",
+};
+static const struct markers dynamic_markers = {
+	"Starting dynamic subtest: ", "Dynamic subtest ", "starting dynamic subtest ",
+	"finished dynamic subtest ",
+};
+
+/* The first line that is marker and then name, up to the line's end or stop. */
+static const char *find_line(const char *text, const char *marker, const char *name,
+			     const char *stop)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = text; *at; at = next_line(at)) {
+		const char *rest;
+
+		if (starts_with(at, marker, &rest) && !strncmp(rest, name, len) &&
+		    (strchr(stop, rest[len]) || !rest[len]))
+			return at;
+	}
+	return NULL;
+}
+
+/* From where it starts, or failing that from its result, to behind its result. */
+static char *cut(const char *text, const struct markers *m, const char *name,
+		 const char **result)
+{
+	const char *begin = find_line(text, m->start, name, "\n");
+	const char *end = find_line(begin ?: text, m->result, name, ":");
+
+	*result = end;
+	if (!begin && !end)
+		return NULL;
+	return xstrndup(begin ?: end, (end ? next_line(end) : text + strlen(text)) -
+			(begin ?: end));
+}
+
+/* "Subtest NAME: RESULT (1.234s)". */
+static bool parse_result(const char *line, const char *marker, const char *name,
+			 enum verdict *verdict, double *time)
+{
+	static const struct { const char *word; enum verdict verdict; } words[] = {
+		{ "SUCCESS", PASS }, { "SKIP", SKIP }, { "FAIL", FAIL }, { "CRASH", CRASH },
+		{ "TIMEOUT", TIMEOUT }, { "INCOMPLETE", INCOMPLETE },
+	};
+	const char *at = line + strlen(marker) + strlen(name) + strlen(": ");
+	const char *paren = strchrnul(at, '(');
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!starts_with(at, words[i].word, NULL))
+			continue;
+		*verdict = words[i].verdict;
+		*time = *paren && paren < strchrnul(at, '\n') ? strtod(paren + 1, NULL) : 0;
+		return true;
+	}
+	return false;
+}
+
+/* The first line on stderr that does not merely say where in it we are. */
+static const char *first_warning(const char *err)
+{
+	for (const char *at = err; *at; at = next_line(at))
+		if (!starts_with(at, subtest_markers.start, NULL) &&
+		    !starts_with(at, subtest_markers.result, NULL) &&
+		    !starts_with(at, dynamic_markers.start, NULL) &&
+		    !starts_with(at, dynamic_markers.result, NULL))
+			return at;
+	return NULL;
+}
+
+/* The text of a kernel log record; NULL if the line is none (a dictionary). */
+static const char *kernel_message(const char *line, int *level)
+{
+	const char *text = strchr(line, ';'), *end = strchrnul(line, '\n');
+
+	if (!isdigit((unsigned char)line[0]) || !text || text > end)
+		return NULL;
+	*level = atoi(line) & 7;
+	return text + 1;
+}
+
+/* The messages of the level asked for or worse between a part's own marks. */
+static char *kernel_warnings(const struct job_output *job, const struct markers *m,
+			     const char *name, int worst_level)
+{
+	char *text, *line = NULL;
+	size_t len, name_len = strlen(name);
+	FILE *f = open_memstream(&text, &len);
+	bool inside = false;
+
+	for (const char *at = job->dmesg; *at; at = next_line(at)) {
+		const char *mark, *message;
+		int level;
+
+		message = kernel_message(at, &level);
+		if (!message)
+			continue;
+		free(line);
+		line = xstrndup(message, strchrnul(message, '\n') - message);
+		if (starts_with(line, "[IGT] ", NULL) && strchr(line, ':')) {
+			mark = strchr(line, ':') + 1;
+			mark += *mark == ' ';
+			if (starts_with(mark, m->kernel_start, &mark))
+				inside = !strcmp(mark, name);
+			else if (starts_with(mark, m->kernel_end, &mark) &&
+				 !strncmp(mark, name, name_len) && mark[name_len] == ',')
+				inside = false;
+			continue;
+		}
+		if (inside && level <= worst_level && !regex_list_match(&job->ignored, line))
+			fprintf(f, "<%d> %s\n", level, line);
+	}
+	free(line);
+	fclose(f);
+	return text;
+}
+
+/* "(binary:pid) CRITICAL: text": the text; NULL if the line is another. */
+static const char *critical(const char *line)
+{
+	const char *end = strchrnul(line, '\n'), *at = strstr(line, "CRITICAL: ");
+
+	return line[0] == '(' && at && at < end ? at + strlen("CRITICAL: ") : NULL;
+}
+
+static bool is_word_of(const char *words, const char *word, size_t len)
+{
+	for (const char *at = words; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && !strncmp(at, word, n))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static char *join(char *lines, const char *line, size_t len, const char *between)
+{
+	char *all = xasprintf("%s%s%.*s", lines, lines[0] ? between : "", (int)len, line);
+
+	free(lines);
+	return all;
+}
+
+/* What a failure says: "CLAUSE: rule" if it names one, and the evidence. */
+static void read_failure(struct result *r)
+{
+	for (const char *at = r->err; *at; at = next_line(at)) {
+		const char *text = critical(at);
+		size_t len, colon;
+
+		if (starts_with(at, "**** DEBUG ****", NULL))
+			break;		/* which says it all again */
+		if (!text || starts_with(text, "Test assertion failure function ", NULL))
+			continue;
+		len = strcspn(text, "\n");
+		colon = strcspn(text, ":");
+		if (!r->message[0]) {
+			free(r->message);
+			r->message = xstrndup(text, len);
+			if (colon < len && is_word_of(r->clauses, text, colon)) {
+				free(r->broken);
+				r->broken = xstrndup(text, colon);
+			}
+		} else {
+			r->evidence = join(r->evidence, text, len, "\n");
+		}
+	}
+}
+
+/* Why it was skipped: what it printed, less what every test prints. */
+static void read_skip(struct result *r)
+{
+	static const char *const noise[] = {
+		"Starting ", "Subtest ", "Dynamic subtest ", "Clause: ", "IGT-Version: ",
+	};
+
+	for (const char *at = r->out; *at; at = next_line(at)) {
+		size_t i = 0;
+
+		while (i < sizeof(noise) / sizeof(noise[0]) &&
+		       !starts_with(at, noise[i], NULL))
+			i++;
+		if (i == sizeof(noise) / sizeof(noise[0]) && *at != '\n')
+			r->message = join(r->message, at, strcspn(at, "\n"), " ");
+	}
+}
+
+static void read_words(struct result *r)
+{
+	const char *line = NULL;
+
+	for (const char *at = r->out; !line && *at; at = next_line(at))
+		starts_with(at, "Clause: ", &line);
+	r->clauses = line ? xstrndup(line, strcspn(line, "\n")) : xstrdup("");
+	r->broken = xstrdup("");
+	r->message = xstrdup("");
+	r->evidence = xstrdup("");
+
+	if (r->verdict == SKIP)
+		read_skip(r);
+	else if (verdict_is_bad(r->verdict))
+		read_failure(r);
+	if (r->verdict == NOTRUN)
+		r->message = join(r->message, "it was not run", 14, "");
+	if (r->message[0] || !verdict_is_bad(r->verdict))
+		return;
+	free(r->message);
+	switch (r->verdict) {
+	case DMESG_WARN:
+	case DMESG_FAIL:
+		r->message = xasprintf("the kernel warned: %.*s", (int)strcspn(r->dmesg, "\n"),
+				       r->dmesg);
+		free(r->evidence);
+		r->evidence = xstrdup(next_line(r->dmesg));
+		break;
+	case WARN:
+		line = first_warning(r->err) ?: "?";
+		r->message = xasprintf("it printed on stderr: %.*s", (int)strcspn(line, "\n"),
+				       line);
+		break;
+	case TIMEOUT:
+		r->message = xasprintf("it did not end within %.0f s and was killed", r->time);
+		break;
+	case INCOMPLETE:
+		r->message = xstrdup("the test, or the machine, died before there was a verdict");
+		break;
+	case ABORT:
+		r->message = xstrdup("the test found the machine unfit for further tests");
+		break;
+	default:
+		r->message = xasprintf("%s, without a word", verdict_names[r->verdict]);
+	}
+}
+
+/* What became of a (dynamic) subtest that started and has no result line. */
+static enum verdict unfinished(const struct job_output *job)
+{
+	if (job->timed_out)
+		return TIMEOUT;
+	return job->exited && job->exitcode == EXIT_ABORT ? ABORT : INCOMPLETE;
+}
+
+/*
+ * Adds the result of a subtest or of one of its dynamic parts: out is its part of
+ * stdout, line its result in it; without one, the verdict is the one given.
+ */
+static void add(struct run_results *run, const struct job_output *job,
+		const struct job *j, const char *subtest, const char *dynamic,
+		const char *out, const char *line, enum verdict otherwise)
+{
+	const struct markers *m = dynamic ? &dynamic_markers : &subtest_markers;
+	const char *name = dynamic ?: subtest ?: "", *ignored;
+	struct result *r = grow(run->results, run->count);
+	char *err = cut(job->err, m, name, &ignored);
+
+	r->binary = xstrdup(j->binary);
+	r->subtest = subtest ? xstrdup(subtest) : NULL;
+	r->dynamic = dynamic ? xstrdup(dynamic) : NULL;
+	r->out = xstrdup(out);
+	/* One that says nothing of where it is: all of stderr is its own. */
+	r->err = err ?: xstrdup(subtest && !strstr(job->err, subtest_markers.start) &&
+				!dynamic ? job->err : subtest ? "" : job->err);
+	r->dmesg = kernel_warnings(job, m, name, run->settings.dmesg_warn_level);
+
+	if (!line || !parse_result(line, m->result, name, &r->verdict, &r->time)) {
+		r->time = job->time;
+		r->verdict = otherwise;
+	}
+	if (r->verdict == PASS && first_warning(dynamic ? r->err : job->err))
+		r->verdict = WARN;
+	if (r->dmesg[0] && (r->verdict == PASS || r->verdict == WARN))
+		r->verdict = DMESG_WARN;
+	else if (r->dmesg[0] && r->verdict == FAIL)
+		r->verdict = DMESG_FAIL;
+	read_words(r);
+}
+
+static void add_subtest(struct run_results *run, const struct job_output *job,
+			const struct job *j, const char *subtest)
+{
+	const char *line;
+	char *out = cut(job->out, &subtest_markers, subtest, &line);
+
+	add(run, job, j, subtest, NULL, out ?: "", line, unfinished(job));
+	for (const char *at = out ?: ""; *at; at = next_line(at)) {
+		const char *name, *result;
+		char *dynamic, *part;
+
+		if (!starts_with(at, dynamic_markers.start, &name))
+			continue;
+		dynamic = xstrndup(name, strcspn(name, "\n"));
+		part = cut(at, &dynamic_markers, dynamic, &result);
+		add(run, job, j, subtest, dynamic, part, result, unfinished(job));
+		free(part);
+		free(dynamic);
+	}
+	free(out);
+}
+
+/* A binary without subtests, or one that never got to any: its exit status. */
+static enum verdict by_exit(const struct job_output *job, bool has_subtests)
+{
+	if (!job->exited)
+		return unfinished(job);
+	switch (job->exitcode) {
+	case 0:
+		return has_subtests ? FAIL : PASS;
+	case EXIT_SKIP:
+		return SKIP;
+	case EXIT_INVALID:
+		return NOTRUN;
+	case EXIT_ABORT:
+		return ABORT;
+	default:
+		return job->exitcode < 0 ? CRASH : FAIL;
+	}
+}
+
+/* A regular expression may have any byte but the newline in it. */
+static void find_ignored(struct job_output *job)
+{
+	static const char mark[] = "add ignored dmesg regex: ";
+
+	for (const char *at = strstr(job->dmesg, mark); at; at = strstr(at, mark)) {
+		char *pattern;
+
+		at += strlen(mark);
+		pattern = xstrndup(at, strcspn(at, "\n"));
+		if (regcomp(grow(job->ignored.regexes, job->ignored.count), pattern,
+			    REG_EXTENDED | REG_NOSUB))
+			job->ignored.count--;
+		free(pattern);
+	}
+}
+
+static void read_journal(struct job_output *job)
+{
+	for (const char *at = job->journal; *at; at = next_line(at)) {
+		const char *rest, *paren;
+
+		job->timed_out |= starts_with(at, "timeout:", &rest);
+		job->exited |= starts_with(at, "exit:", &rest);
+		if (!starts_with(at, "timeout:", &rest) && !starts_with(at, "exit:", &rest))
+			continue;
+		job->exitcode = atoi(rest);
+		paren = strchr(rest, '(');
+		job->time = paren ? strtod(paren + 1, NULL) : 0;
+	}
+}
+
+static void read_job(struct run_results *run, const struct job *j, int dir)
+{
+	struct job_output job = {
+		.out = slurp(dir, "out.txt") ?: xstrdup(""),
+		.err = slurp(dir, "err.txt") ?: xstrdup(""),
+		.dmesg = slurp(dir, "dmesg.txt") ?: xstrdup(""),
+		.journal = slurp(dir, "journal.txt") ?: xstrdup(""),
+	};
+	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
+
+	read_journal(&job);
+	find_ignored(&job);
+	if (!j->subtests)
+		add(run, &job, j, NULL, NULL, job.out, NULL, by_exit(&job, false));
+	while (j->subtests && (name = strsep(&rest, ","))) {
+		if (find_line(job.journal, name, "", "\n") ||
+		    find_line(job.out, subtest_markers.start, name, "\n") ||
+		    find_line(job.out, subtest_markers.result, name, ":"))
+			add_subtest(run, &job, j, name);
+		else
+			add(run, &job, j, name, NULL, job.out, NULL, by_exit(&job, true));
+	}
+	for (size_t i = 0; i < job.ignored.count; i++)
+		regfree(&job.ignored.regexes[i]);
+	free(job.ignored.regexes);
+	free(names);
+	free(job.out);
+	free(job.err);
+	free(job.dmesg);
+	free(job.journal);
+}
+
+static void add_not_run(struct run_results *run, const struct job *j)
+{
+	static const struct job_output none = {
+		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"",
+	};
+	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
+
+	while ((name = strsep(&rest, ",")))
+		add(run, &none, j, j->subtests ? name : NULL, NULL, "", NULL, NOTRUN);
+	free(names);
+}
+
+static double read_time(int dirfd, const char *file)
+{
+	char *text = slurp(dirfd, file);
+	double t = text ? strtod(text, NULL) : 0;
+
+	free(text);
+	return t;
+}
+
+bool results_read(struct run_results *run, int dirfd)
+{
+	struct job_list list;
+	char *uname, *rest;
+
+	memset(run, 0, sizeof(*run));
+	if (!settings_read(&run->settings, dirfd) || !job_list_read(&list, dirfd))
+		return false;
+	uname = slurp(dirfd, "uname.txt");
+	rest = uname;
+	strsep(&rest, " ");
+	strsep(&rest, " ");
+	run->release = xstrdup(rest ? strsep(&rest, " \n") : "unknown");
+	free(uname);
+	run->start = read_time(dirfd, "starttime.txt");
+	run->end = read_time(dirfd, "endtime.txt");
+	run->aborted = slurp(dirfd, "aborted.txt");
+
+	for (size_t i = 0; i < list.count; i++) {
+		char dir[32];
+		int fd;
+
+		snprintf(dir, sizeof(dir), "%zu", i);
+		fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0) {
+			add_not_run(run, &list.jobs[i]);
+			continue;
+		}
+		read_job(run, &list.jobs[i], fd);
+		close(fd);
+	}
+	return true;
+}
+
+bool result_is_told_by_parts(const struct run_results *run, size_t i)
+{
+	bool parts = false, bad_part = false;
+
+	if (run->results[i].dynamic)
+		return false;
+	for (size_t j = i + 1; j < run->count && run->results[j].dynamic; j++) {
+		parts = true;
+		bad_part |= verdict_is_bad(run->results[j].verdict);
+	}
+	return parts && (bad_part || !verdict_is_bad(run->results[i].verdict));
+}
+
+int results_status(const struct run_results *run)
+{
+	size_t passed = 0, bad = 0, not_run = 0;
+
+	for (size_t i = 0; i < run->count; i++) {
+		enum verdict verdict = run->results[i].verdict;
+
+		passed += verdict == PASS;
+		bad += verdict_is_bad(verdict);
+		not_run += verdict == NOTRUN;
+	}
+	if (not_run || !run->end) {
+		fprintf(stderr, "The run did not come to its end: %zu subtests were not run.%s%s",
+			not_run, run->aborted ? " " : "\n", run->aborted ?: "");
+		return 2;
+	}
+	if (!passed && !bad) {
+		fprintf(stderr, "Nothing was tested: every subtest was skipped.\n");
+		return 2;
+	}
+	return bad ? 1 : 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_RESULTGEN_H
+#define RUNNER_RESULTGEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "settings.h"
+
+/* igt_results' verdicts, by its rules. */
+enum verdict {
+	PASS, SKIP, FAIL, WARN, DMESG_WARN, DMESG_FAIL, CRASH, TIMEOUT, INCOMPLETE, ABORT,
+	NOTRUN, NUM_VERDICTS
+};
+
+extern const char *const verdict_names[NUM_VERDICTS];
+
+/* Whether it is a verdict that someone must look into. */
+bool verdict_is_bad(enum verdict verdict);
+
+struct result {
+	char *binary, *subtest;	/* subtest: NULL for a binary without any */
+	char *dynamic;		/* NULL for the subtest itself */
+	enum verdict verdict;
+	double time;		/* in seconds */
+	char *out, *err;	/* its part of what was printed */
+	char *dmesg;		/* what the kernel said that made the verdict worse, or "" */
+
+	char *clauses;		/* by the test's line "Clause:", or "" */
+	char *broken;		/* the one that a failure names, or "" */
+	char *message;		/* in one line: what broke, or why it was skipped */
+	char *evidence;		/* the lines behind it, or "" */
+};
+
+/* A whole results directory, in the order of its joblist.txt. */
+struct run_results {
+	struct settings settings;
+	struct result *results;
+	size_t count;
+	char *release;		/* of the kernel, by uname.txt; "unknown" without it */
+	double start, end;	/* seconds since the epoch; end is 0 if there is none */
+	char *aborted;		/* what aborted.txt says, or NULL */
+};
+
+/*
+ * results_read:
+ *
+ * Reads what a runner, igt_runner or ours, left in a directory, however it ended.
+ * False if it is no results directory.
+ */
+bool results_read(struct run_results *run, int dirfd);
+
+/*
+ * results_status:
+ *
+ * The exit status that the results ask for: 0, 1 or 2, with what is missing on
+ * stderr in the last case.
+ */
+int results_status(const struct run_results *run);
+
+/* Whether a subtest's dynamic parts, which follow it, tell the whole story. */
+bool result_is_told_by_parts(const struct run_results *run, size_t i);
+
+#endif /* RUNNER_RESULTGEN_H */

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "igt_version.h"
+#include "settings.h"
+#include "util.h"
+
+/* A test that takes a hundred times as long as ours do is not going to end. */
+#define PER_TEST_TIMEOUT 120
+
+enum {
+	OPT_ABORT = 0x100, OPT_TEST_LIST, OPT_IGNORE_MISSING, OPT_NON_ROOT,
+	OPT_INACTIVITY, OPT_PER_TEST, OPT_OVERALL, OPT_WARN_LEVEL, OPT_NO_REPORT,
+	OPT_VERSION,
+};
+
+static const struct option options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "name", required_argument, NULL, 'n' },
+	{ "dry-run", no_argument, NULL, 'd' },
+	{ "include-tests", required_argument, NULL, 't' },
+	{ "exclude-tests", required_argument, NULL, 'x' },
+	{ "blacklist", required_argument, NULL, 'b' },
+	{ "test-list", required_argument, NULL, OPT_TEST_LIST },
+	{ "ignore-missing", no_argument, NULL, OPT_IGNORE_MISSING },
+	{ "list-all", no_argument, NULL, 'L' },
+	{ "overwrite", no_argument, NULL, 'o' },
+	{ "sync", no_argument, NULL, 's' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "allow-non-root", no_argument, NULL, OPT_NON_ROOT },
+	{ "abort-on-monitored-error", optional_argument, NULL, OPT_ABORT },
+	{ "inactivity-timeout", required_argument, NULL, OPT_INACTIVITY },
+	{ "per-test-timeout", required_argument, NULL, OPT_PER_TEST },
+	{ "overall-timeout", required_argument, NULL, OPT_OVERALL },
+	{ "dmesg-warn-level", required_argument, NULL, OPT_WARN_LEVEL },
+	{ "environment", required_argument, NULL, 'e' },
+	{ "no-report", no_argument, NULL, OPT_NO_REPORT },
+	{ }
+};
+
+static const char help[] =
+	"Usage: dmabuf_runner [OPTION]... TEST_ROOT RESULTS\n"
+	"       dmabuf_runner --list-all [OPTION]... TEST_ROOT\n"
+	"Runs every subtest of the tests in TEST_ROOT, each in a process of its own, and\n"
+	"keeps what they say in the new directory RESULTS, as igt_runner does.\n"
+	"\n"
+	"  -t, --include-tests REGEX    run only what matches igt@BINARY@SUBTEST\n"
+	"  -x, --exclude-tests REGEX    do not run what matches\n"
+	"  -b, --blacklist FILE         do not run what matches a regex in FILE\n"
+	"      --test-list FILE         run what FILE names, igt@BINARY@SUBTEST a line\n"
+	"      --ignore-missing         accepted and ignored, as igt_runner does\n"
+	"  -L, --list-all               print what would be run, and stop\n"
+	"  -d, --dry-run                prepare RESULTS for dmabuf_resume, and stop\n"
+	"  -o, --overwrite              delete an earlier run in RESULTS first\n"
+	"  -n, --name NAME              the run's name; default: that of RESULTS\n"
+	"  -e, --environment KEY[=VALUE] set KEY for the tests\n"
+	"  -s, --sync                   sync every file to disk as it is written\n"
+	"  -l, --log-level LEVEL        quiet, normal or verbose (shows what tests print)\n"
+	"      --allow-non-root         run although you are not root\n"
+	"      --inactivity-timeout S   end a test that has said nothing for S seconds\n"
+	"      --per-test-timeout S     end a (dynamic) subtest after S seconds (120);\n"
+	"                               0: never\n"
+	"      --overall-timeout S      start nothing after S seconds\n"
+	"      --abort-on-monitored-error[=taint,lockdep,all]\n"
+	"                               stop when the kernel is found damaged after a test\n"
+	"      --dmesg-warn-level N     kernel messages of this level or worse (4, a\n"
+	"                               warning) turn a pass into a dmesg-warn\n"
+	"      --no-report              leave matrix and junit.xml to dmabuf_results\n"
+	"      --version, -h, --help\n"
+	"\n"
+	"Exit status: 0 everything ran and nothing failed; 1 something failed; 2 it could\n"
+	"not run, or not to the end.\n";
+
+static void add_regex(struct regex_list *list, const char *pattern)
+{
+	regex_t *regex = grow(list->regexes, list->count);
+	int err = regcomp(regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+	char why[128];
+
+	if (!err)
+		return;
+	regerror(err, regex, why, sizeof(why));
+	die("'%s' is no regular expression: %s", pattern, why);
+}
+
+bool regex_list_match(const struct regex_list *list, const char *s)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!regexec(&list->regexes[i], s, 0, NULL, 0))
+			return true;
+	return false;
+}
+
+/* A regular expression a line; blank lines and # comments are passed over. */
+static void add_blacklist(struct regex_list *list, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[1024];
+
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "#\n")] = 0;
+		for (size_t len = strlen(line); len && strchr(" \t\r", line[len - 1]); )
+			line[--len] = 0;
+		if (line[0])
+			add_regex(list, line);
+	}
+	fclose(f);
+}
+
+static int number(const char *option, const char *arg)
+{
+	char *end;
+	long n = strtol(arg, &end, 10);
+
+	if (end == arg || *end || n < 0 || n > INT_MAX / 1000)
+		die("--%s takes a whole number, not '%s'", option, arg);
+	return n;
+}
+
+static unsigned int abort_conditions(const char *arg)
+{
+	static const struct { const char *name; unsigned int mask; } conditions[] = {
+		{ "taint", ABORT_TAINT }, { "lockdep", ABORT_LOCKDEP }, { "all", ABORT_ALL },
+		{ "", 0 },
+	};
+	unsigned int mask = 0;
+	char *copy = xstrdup(arg), *rest = copy, *word;
+
+	while ((word = strsep(&rest, ","))) {
+		size_t i = 0;
+
+		while (strcmp(conditions[i].name, word))
+			if (++i == sizeof(conditions) / sizeof(conditions[0]))
+				die("--abort-on-monitored-error knows taint, lockdep and all, not '%s'",
+				    word);
+		mask |= conditions[i].mask;
+	}
+	free(copy);
+	return mask;
+}
+
+static enum log_level log_level(const char *arg)
+{
+	static const char *const names[] = {
+		[LOG_LEVEL_NORMAL] = "normal", [LOG_LEVEL_QUIET] = "quiet",
+		[LOG_LEVEL_VERBOSE] = "verbose",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], arg))
+			return i;
+	die("--log-level takes quiet, normal or verbose, not '%s'", arg);
+}
+
+static void add_env(struct settings *s, const char *arg)
+{
+	const char *value = strchr(arg, '=') ? "" : getenv(arg);
+
+	if (!value)
+		die("--environment %s: it is not set here", arg);
+	*grow(s->env, s->num_env) = strchr(arg, '=') ? xstrdup(arg) :
+				    xasprintf("%s=%s", arg, value);
+}
+
+static char *absolute(const char *path)
+{
+	char *real = realpath(path, NULL), *cwd;
+
+	if (real || path[0] == '/')
+		return real ?: xstrdup(path);
+	cwd = getcwd(NULL, 0);
+	return xasprintf("%s/%s", cwd ?: "", path);
+}
+
+void settings_parse(struct settings *s, int argc, char **argv)
+{
+	const char *root = getenv("IGT_TEST_ROOT");
+	int opt, index = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->per_test_timeout = PER_TEST_TIMEOUT;
+	s->dmesg_warn_level = 4;
+	s->argc = argc;
+	s->argv = argv;
+
+	while ((opt = getopt_long(argc, argv, "hn:dt:x:b:Losl:e:", options, &index)) != -1) {
+		switch (opt) {
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		case OPT_VERSION:
+			printf("dmabuf_runner %s-g%s\n", PACKAGE_VERSION, IGT_GIT);
+			exit(0);
+		case 'n':
+			s->name = xstrdup(optarg);
+			break;
+		case 'd':
+			s->dry_run = true;
+			break;
+		case 't':
+			add_regex(&s->include, optarg);
+			break;
+		case 'x':
+			add_regex(&s->exclude, optarg);
+			break;
+		case 'b':
+			add_blacklist(&s->exclude, optarg);
+			break;
+		case OPT_TEST_LIST:
+			s->test_list = xstrdup(optarg);
+			break;
+		case OPT_IGNORE_MISSING:
+			break;
+		case 'L':
+			s->list_all = true;
+			break;
+		case 'o':
+			s->overwrite = true;
+			break;
+		case 's':
+			s->sync = true;
+			break;
+		case 'l':
+			s->log_level = log_level(optarg);
+			break;
+		case 'e':
+			add_env(s, optarg);
+			break;
+		case OPT_NON_ROOT:
+			s->allow_non_root = true;
+			break;
+		case OPT_ABORT:
+			s->abort_mask = optarg ? abort_conditions(optarg) : ABORT_ALL;
+			break;
+		case OPT_INACTIVITY:
+			s->inactivity_timeout = number("inactivity-timeout", optarg);
+			break;
+		case OPT_PER_TEST:
+			s->per_test_timeout = number("per-test-timeout", optarg);
+			break;
+		case OPT_OVERALL:
+			s->overall_timeout = number("overall-timeout", optarg);
+			break;
+		case OPT_WARN_LEVEL:
+			s->dmesg_warn_level = number("dmesg-warn-level", optarg);
+			break;
+		case OPT_NO_REPORT:
+			s->no_report = true;
+			break;
+		default:
+			die("see --help");
+		}
+	}
+
+	if (!root && optind < argc)
+		root = argv[optind++];
+	else if (root && argc - optind == (s->list_all ? 1 : 2))
+		optind++;	/* the environment overrides it */
+	if (!root || (!s->list_all && optind >= argc))
+		die("TEST_ROOT and RESULTS are needed; see --help");
+	s->test_root = absolute(root);
+	if (!s->list_all)
+		s->results_path = absolute(argv[optind++]);
+	if (optind < argc)
+		die("unexpected argument '%s'; see --help", argv[optind]);
+	if (s->results_path && !s->name)
+		s->name = xstrdup(basename(s->results_path));
+}
+
+/* The numbers in metadata.txt that mean something here, by igt_runner's names. */
+#define for_each_number(X) \
+	X(abort_mask) X(dry_run) X(allow_non_root) X(sync) X(log_level) X(overwrite) \
+	X(inactivity_timeout) X(per_test_timeout) X(overall_timeout) X(dmesg_warn_level) \
+	X(no_report)
+
+bool settings_write(const struct settings *s, int dirfd)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	bool ok;
+
+	fprintf(f, "name : %s\n", s->name);
+#define X(key) fprintf(f, #key " : %d\n", (int)s->key);
+	for_each_number(X)
+#undef X
+	/* For igt_results, which else leaves out subtests that have dynamic parts. */
+	fprintf(f, "prune_mode : 2\n");
+	fprintf(f, "test_root : %s\nresults_path : %s\n", s->test_root, s->results_path);
+	for (size_t i = 0; i < s->num_env; i++)
+		fprintf(f, "environment : %s\n", s->env[i]);
+	fprintf(f, "cmdline.argc : %d\n", s->argc);
+	for (int i = 0; i < s->argc; i++)
+		fprintf(f, "cmdline.argv[%d] : %s\n", i, s->argv[i]);
+	fclose(f);
+	ok = spew(dirfd, "metadata.txt", "%s", text);
+	free(text);
+	return ok;
+}
+
+bool settings_read(struct settings *s, int dirfd)
+{
+	char *text = slurp(dirfd, "metadata.txt");
+
+	memset(s, 0, sizeof(*s));
+	s->dmesg_warn_level = 4;
+	if (!text)
+		return false;
+	for (const char *at = text; *at; at = next_line(at)) {
+		const char *value = strstr(at, " : ");
+		char *key, *copy;
+
+		if (!value || value > strchrnul(at, '\n'))
+			continue;
+		key = xstrndup(at, value - at);
+		value += 3;
+		copy = xstrndup(value, strchrnul(value, '\n') - value);
+		if (!strcmp(key, "name"))
+			s->name = xstrdup(copy);
+		else if (!strcmp(key, "test_root"))
+			s->test_root = xstrdup(copy);
+		else if (!strcmp(key, "environment"))
+			*grow(s->env, s->num_env) = xstrdup(copy);
+#define X(number) else if (!strcmp(key, #number)) s->number = atoi(copy);
+		for_each_number(X)
+#undef X
+		free(key);
+		free(copy);
+	}
+	free(text);
+	return s->test_root;
+}

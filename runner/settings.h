@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_SETTINGS_H
+#define RUNNER_SETTINGS_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum log_level { LOG_LEVEL_NORMAL, LOG_LEVEL_QUIET, LOG_LEVEL_VERBOSE };
+
+#define ABORT_TAINT (1 << 0)
+#define ABORT_LOCKDEP (1 << 1)
+#define ABORT_ALL (ABORT_TAINT | ABORT_LOCKDEP)
+
+struct regex_list {
+	regex_t *regexes;
+	size_t count;
+};
+
+/* What igt_runner's options of the same names mean. Times are in seconds. */
+struct settings {
+	char *name;
+	bool dry_run, allow_non_root, sync, overwrite, list_all, no_report;
+	enum log_level log_level;
+	unsigned int abort_mask;
+	char *test_list;
+	struct regex_list include, exclude;
+	int inactivity_timeout, per_test_timeout, overall_timeout;
+	int dmesg_warn_level;
+	char *test_root, *results_path;
+	char **env;		/* KEY=VALUE */
+	size_t num_env;
+	int argc;
+	char **argv;
+};
+
+/*
+ * settings_parse:
+ *
+ * From the command line; --help and --version exit 0, an error says what is
+ * wrong and exits 2.
+ */
+void settings_parse(struct settings *settings, int argc, char **argv);
+
+/* Writes metadata.txt in igt_runner's form; false and errno if that fails. */
+bool settings_write(const struct settings *settings, int dirfd);
+
+/*
+ * settings_read:
+ *
+ * From a results directory, ours or igt_runner's, as far as it is needed to read
+ * or to continue it. False if there is no metadata.txt.
+ */
+bool settings_read(struct settings *settings, int dirfd);
+
+bool regex_list_match(const struct regex_list *list, const char *s);
+
+#endif /* RUNNER_SETTINGS_H */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util.h"
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+void *xrealloc(void *old, size_t size)
+{
+	void *p = realloc(old, size);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+char *xstrndup(const char *s, size_t len)
+{
+	char *copy = xrealloc(NULL, len + 1);
+
+	memcpy(copy, s, len);
+	copy[len] = 0;
+	return copy;
+}
+
+char *xstrdup(const char *s)
+{
+	return xstrndup(s, strlen(s));
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die("out of memory");
+	return s;
+}
+
+char *slurp(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0, room = 4096;
+	char *text;
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	text = xrealloc(NULL, room);
+	while ((n = read(fd, text + len, room - len - 1)) > 0) {
+		len += n;
+		if (room - len < 4096)
+			text = xrealloc(text, room *= 2);
+	}
+	close(fd);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!text[i])
+			text[i] = '?';
+	text[len] = 0;
+	return text;
+}
+
+bool spew(int dirfd, const char *path, const char *fmt, ...)
+{
+	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	va_list ap;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	va_start(ap, fmt);
+	ok = vdprintf(fd, fmt, ap) >= 0;
+	va_end(ap);
+	/* What is written once is worth waiting for. */
+	if (ok)
+		fsync(fd);
+	return !close(fd) && ok;
+}
+
+bool starts_with(const char *s, const char *prefix, const char **rest)
+{
+	size_t len = strlen(prefix);
+
+	if (strncmp(s, prefix, len))
+		return false;
+	if (rest)
+		*rest = s + len;
+	return true;
+}
+
+const char *next_line(const char *s)
+{
+	s = strchrnul(s, '\n');
+	return *s ? s + 1 : s;
+}
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + 1e-9 * t.tv_nsec;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_UTIL_H
+#define RUNNER_UTIL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+
+/* Prints to stderr and ends the program with status 2: it could not run. */
+void die(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2))) __attribute__((noreturn));
+
+/* As their namesakes; out of memory, they end the program. */
+void *xrealloc(void *old, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t len);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Appends one more zeroed element to an array of *n; returns its place. */
+#define grow(array, n) \
+	((array) = xrealloc((array), ((n) + 1) * sizeof(*(array))), \
+	 memset(&(array)[n], 0, sizeof(*(array))), &(array)[(n)++])
+
+/*
+ * slurp:
+ *
+ * The contents of a file below dirfd as a string; NULL if it cannot be read. NUL
+ * bytes, which a dying test may print, come as '?', so that nothing is cut off.
+ */
+char *slurp(int dirfd, const char *path);
+
+/* Writes a whole small file below dirfd; false and errno if that fails. */
+bool spew(int dirfd, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Whether the line at s begins with prefix; *rest is what follows it. */
+bool starts_with(const char *s, const char *prefix, const char **rest);
+
+/* The start of the next line, or the final NUL. */
+const char *next_line(const char *s);
+
+/* Seconds of CLOCK_MONOTONIC. */
+double now(void);
+
+#endif /* RUNNER_UTIL_H */
