@@ -1,0 +1,223 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What dmabuf_runner, dmabuf_resume and dmabuf_results make of tests that end in
+# every way there is. Arguments: the directory of the three programs, junit.xsd.
+set -u
+bin=$1
+xsd=$2
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+ok() {
+	passed=$((passed + 1))
+}
+bad() {
+	failed=$((failed + 1))
+	echo "FAIL: $*"
+}
+# check WHAT COMMAND...: the command must succeed.
+check() {
+	what=$1
+	shift
+	if "$@" > "$work/last" 2>&1; then ok; else bad "$what"; tail -n 20 "$work/last"; fi
+}
+# status N WHAT COMMAND...: it must exit with N; what it says is in $work/last.
+status() {
+	want=$1 what=$2
+	shift 2
+	"$@" > "$work/last" 2>&1
+	is=$?
+	if [ $is -eq "$want" ]; then ok; else bad "$what: exit status $is, not $want"; cat "$work/last"; fi
+}
+says() {
+	if grep -q -- "$1" "$work/last"; then ok; else bad "nothing says '$1':"; cat "$work/last"; fi
+}
+# verdict SUBTEST[@DYNAMIC] WANT [MESSAGE]: by junit.xml of $work/r.
+verdict() {
+	case $1 in
+	*@*) class="fake.${1%@*}" name=${1#*@} ;;
+	*) class=fake name=$1 ;;
+	esac
+	t="//testcase[@classname='$class'][@name='$name']"
+	is=$(xmllint --xpath "concat(count($t), ' ', name($t/*[1]), ' ', $t/*[1]/@type)" "$work/r/junit.xml")
+	want=$2
+	case $2 in
+	pass) want='1  ' ;;
+	skip) want='1 skipped ' ;;
+	none) want='0  ' ;;
+	fail|warn|dmesg-*) want="1 failure $2" ;;
+	*) want="1 error $2" ;;
+	esac
+	if [ "$is" = "$want" ]; then ok; else bad "$1 is '$is', not '$want'"; fi
+	[ $# -lt 3 ] || case $(xmllint --xpath "string($t/*[1]/@message)" "$work/r/junit.xml") in
+	*"$3"*) ok ;;
+	*) bad "$1 does not say '$3'" ;;
+	esac
+}
+run() {
+	"$bin/dmabuf_runner" --allow-non-root "$@"
+}
+
+mkdir "$work/root"
+cp "$here/fake" "$work/root/"
+printf 'TESTLIST\nfake\nEND TESTLIST\n' > "$work/root/test-list.txt"
+root=$work/root
+r=$work/r
+
+# Every way to end, in one run.
+status 1 'a run with failures' run --inactivity-timeout 2 "$root" "$r"
+says 'hangs) timeout'
+says 'run it alone: fake --run-subtest dynamic --dynamic-subtest bad'
+says 'bad: fail: B: the rule in words'
+says '    the evidence'
+says '^good *pass  pass$'
+says '^bad *\.     FAIL$'
+says '^none *skip  skip$'
+check 'junit.xml is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
+verdict ok pass
+verdict warns warn 'WARNING: hm'
+verdict fails fail bad
+verdict skips skip 'no such device'
+verdict crashes crash
+verdict crashes-late pass
+verdict killed incomplete
+verdict exits-3 pass
+verdict no-result incomplete
+verdict exit-0-no-result incomplete
+verdict no-start fail 'never began'
+verdict fixture-skips skip
+verdict dynamic none
+verdict dynamic@good pass
+verdict dynamic@bad fail 'B: the rule in words'
+verdict dynamic@none skip 'not here'
+verdict dynamic-crash none
+verdict dynamic-crash@good pass
+verdict dynamic-crash@bad incomplete
+verdict dynamic-warns@a warn hm
+verdict dynamic-warns@b pass
+verdict dynamic-stuck@good pass
+verdict dynamic-stuck@stuck timeout
+verdict hangs timeout
+verdict floods fail
+verdict binary-text fail '\x01\x1b[1m<&>"\xff\xc3( ä \xef\xbf\xbf?.'
+verdict orphan pass
+verdict closes-pipes pass
+if [ -w /dev/kmsg ] && [ -r /dev/kmsg ]; then
+	verdict kernel-warns dmesg-warn boo
+	verdict kernel-warns-fail dmesg-fail
+	verdict kernel-warns-skip skip
+	verdict kernel-warns-dynamic@a dmesg-warn
+	verdict kernel-warns-dynamic@b pass
+	verdict kernel-warns-expected pass
+	verdict kernel-notice pass
+fi
+case $(xmllint --xpath "string(//property[@name='kernel']/@value)" "$r/junit.xml") in
+"$(uname -r)") ok ;;
+*) bad 'junit.xml does not name the kernel' ;;
+esac
+if [ "$(wc -c < "$r/junit.xml")" -lt 500000 ]; then ok; else bad 'a flood gets through to junit.xml'; fi
+if /usr/bin/python3 -c 'import junitparser' 2>/dev/null; then
+	check 'junitparser takes it' /usr/bin/python3 -c '
+import junitparser, sys
+x = junitparser.JUnitXml.fromfile(sys.argv[1])
+cases = [c for s in x for c in s]
+assert len(cases) == x.tests, (len(cases), x.tests)
+assert sum(s.failures + s.errors for s in x) == sum(
+	isinstance(r, (junitparser.Failure, junitparser.Error)) for c in cases for r in c.result)
+' "$r/junit.xml"
+fi
+
+# The directory again, by the second program; and what must not be deleted.
+cp "$r/junit.xml" "$work/first.xml"
+status 1 'dmabuf_results' "$bin/dmabuf_results" "$r"
+check 'both write the same' cmp "$work/first.xml" "$r/junit.xml"
+status 2 'a results path that exists' run "$root" "$r"
+says 'overwrite'
+check 'nothing is lost by it' cmp "$work/first.xml" "$r/junit.xml"
+touch "$r/mine"
+status 0 'overwrite' run --overwrite -t '@ok$' "$root" "$r"
+check 'overwrite leaves what is not its own' test -e "$r/mine" -a ! -e "$r/1"
+
+# Filters.
+status 0 'include and exclude' run -L -t '@DYNAMIC' -x 'crash|stuck' "$root"
+if [ "$(cat "$work/last")" = "$(printf 'igt@fake@dynamic\nigt@fake@dynamic-warns')" ]; then ok; else bad filters; cat "$work/last"; fi
+printf '# not these\ndynamic\n' > "$work/blacklist"
+status 2 'nothing left' run -L -t '@dynamic' -b "$work/blacklist" "$root"
+says 'filters'
+printf 'igt@fake@ok\nigt@fake@skips\n' > "$work/list"
+status 0 'a test list' run -L --test-list "$work/list" "$root"
+if [ "$(wc -l < "$work/last")" -eq 2 ]; then ok; else bad 'the test list'; fi
+
+# Bad input: a message, status 2, and nothing made.
+status 2 'no such test root' run "$work/nothing" "$work/n"
+says 'test-list.txt'
+mkdir "$work/empty"
+status 2 'a test root without a list' run "$work/empty" "$work/n"
+says 'test-list.txt'
+printf 'TESTLIST\nmissing\nEND TESTLIST\n' > "$work/empty/test-list.txt"
+status 2 'a test that is not there' run "$work/empty" "$work/n"
+says missing
+status 2 'a bad regular expression' run -t '(' "$root" "$work/n"
+says "'('"
+status 2 'a bad number' run --per-test-timeout soon "$root" "$work/n"
+says soon
+status 2 'a bad option' run --frob "$root" "$work/n"
+status 2 'an argument too many' run "$root" "$work/n" more
+status 2 'an argument too few' run "$root"
+status 2 'a results path in nothing' run "$root" "$work/nothing/n"
+status 2 'results of nothing' "$bin/dmabuf_results" "$work/empty"
+status 2 'nothing to continue' "$bin/dmabuf_resume" "$work/empty"
+status 2 'a run that has ended' "$bin/dmabuf_resume" "$r"
+says 'come to its end'
+check 'no results were made' test ! -e "$work/n"
+status 2 'a run in which all is skipped' run -t '@skips' "$root" "$work/s"
+says 'Nothing was tested'
+
+# Limits.
+status 1 'a limit for each test' run --per-test-timeout 1 -t '@hangs|@ok$' "$root" "$work/p"
+says 'hangs) timeout'
+check 'the limit is in the journal' grep -q '^timeout:-9 (' "$work/p/1/journal.txt"
+status 2 'a limit for all' run --overall-timeout 1 --inactivity-timeout 2 -t '@hangs|@floods' "$root" "$work/a"
+says 'not run'
+status 0 'the environment' run -e IGT_SENTINEL_ON_STDERR= -t '@ok$' "$root" "$work/e"
+check 'it was passed on' test ! -s "$work/e/0/err.txt"
+
+# A runner that is killed: what it had is kept, and the rest is run by resume.
+"$bin/dmabuf_runner" --allow-non-root -t '@ok$|@dynamic-stuck|@fails' "$root" "$work/k" > /dev/null 2>&1 &
+pid=$!
+n=0
+while ! grep -q stuck "$work/k/2/out.txt" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+kill -9 $pid
+wait $pid 2>/dev/null
+cp -r "$work/k" "$work/k2"
+status 2 'a report on half a run' "$bin/dmabuf_results" "$work/k2"
+says 'end'
+status 1 'resume' "$bin/dmabuf_resume" "$work/k"
+r=$work/k
+mv "$r" "$work/r3"; rm -rf "$work/r"; mv "$work/r3" "$work/r"; r=$work/r
+verdict ok pass
+verdict dynamic-stuck@stuck incomplete
+verdict fails fail
+# One that is told to stop: it does, and the test that was running will run again.
+"$bin/dmabuf_runner" --allow-non-root -t '@dynamic-stuck|@fails' "$root" "$work/t" > "$work/t.log" 2>&1 &
+pid=$!
+n=0
+while ! grep -q stuck "$work/t/1/out.txt" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+kill -TERM $pid
+wait $pid
+if [ $? -eq 2 ] && grep -q interrupted "$work/t.log" && [ ! -e "$work/t/1" ]; then ok; else bad 'SIGTERM'; fi
+
+# A full disk: a message, and what was written before is still there.
+mkdir "$work/full"
+if mount -t tmpfs -o size=256k tmpfs "$work/full" 2>/dev/null; then
+	status 2 'a full disk' run -t '@ok$|@floods' "$root" "$work/full/r"
+	says 'No space left'
+	check 'the first verdict is kept' grep -q SUCCESS "$work/full/r/0/out.txt"
+	umount "$work/full"
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
