@@ -99,14 +99,18 @@ static void watch_line(struct run *run)
 	run->line_len = 0;
 }
 
-/* Takes what there is on one of the test's pipes; false at its end. */
-static bool drain(struct run *run, int file)
+enum drained { SOMETHING, NOTHING_YET, AT_END };
+
+/* Takes what there is on one of the test's pipes. */
+static enum drained drain(struct run *run, int file)
 {
 	char data[16384];
 	ssize_t n = read(run->pipes[file], data, sizeof(data));
 
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return NOTHING_YET;
 	if (n <= 0)
-		return n < 0 && (errno == EINTR || errno == EAGAIN);
+		return AT_END;
 	run->last_activity = now();
 	put(run, file, data, n);
 	if (run->settings->log_level == LOG_LEVEL_VERBOSE) {
@@ -119,7 +123,7 @@ static bool drain(struct run *run, int file)
 		else if (run->line_len < sizeof(run->line) - 1)
 			run->line[run->line_len++] = data[i];
 	}
-	return true;
+	return SOMETHING;
 }
 
 static void drain_kmsg(struct run *run)
@@ -211,7 +215,7 @@ static bool wait_for_end(struct run *run, double seconds)
 	if (poll(fds, 5, seconds > 1e6 ? -1 : (int)(seconds * 1000) + 1) <= 0)
 		return false;
 	for (int file = OUT; file <= ERR; file++)
-		if (fds[1 + file].revents && !drain(run, file)) {
+		if (fds[1 + file].revents && drain(run, file) == AT_END) {
 			close(run->pipes[file]);
 			run->pipes[file] = -1;
 		}
@@ -276,8 +280,8 @@ static enum outcome monitor(struct run *run, int *exitcode)
 	if (ended)
 		waitpid(run->pid, &status, 0);
 	for (int file = OUT; file <= ERR; file++) {
-		while (run->pipes[file] >= 0 && drain(run, file) && errno != EAGAIN)
-			errno = 0;
+		while (run->pipes[file] >= 0 && drain(run, file) == SOMETHING)
+			;
 		close(run->pipes[file]);
 	}
 	if (run->line_len)
