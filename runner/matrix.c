@@ -29,15 +29,17 @@ static size_t word(struct words *list, const char *s, size_t len)
 	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
 		for (size_t len = strcspn(at, " "); len; len = 0)
 
-enum cell { NOTHING, SKIPPED, HELD, BROKEN };
+enum cell { NOTHING, SKIPPED, HELD, WARNED, BROKEN };
 
 static const char *const cell_names[] = {
-	[NOTHING] = ".", [SKIPPED] = "skip", [HELD] = "pass", [BROKEN] = "FAIL",
+	[NOTHING] = ".", [SKIPPED] = "skip", [HELD] = "pass", [WARNED] = "warn",
+	[BROKEN] = "FAIL",
 };
 
 /*
  * A failure that names a clause breaks that one and says nothing of the others;
- * one that names none (a crash, a timeout) leaves all of them in doubt.
+ * one that names none (a crash, a timeout) leaves all of them in doubt. A warning
+ * of the kernel or the test is no proof that a clause is broken.
  */
 static enum cell judge(const struct result *r, const char *clause)
 {
@@ -45,6 +47,8 @@ static enum cell judge(const struct result *r, const char *clause)
 		return HELD;
 	if (!verdict_is_bad(r->verdict))
 		return SKIPPED;
+	if (r->verdict == WARN || r->verdict == DMESG_WARN)
+		return WARNED;
 	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : NOTHING;
 }
 
