@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# From the name of a kernel to its files.
+set -eu
+
+usage() {
+	cat <<END
+usage: kernel.sh [--modules DIR] SPEC
+
+SPEC is debian:SUITE (the suite's newest kernel, from the archive, cached) or
+the path of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
+lib/modules/RELEASE itself). Prints, a line each:
+	release=RELEASE
+	bzimage=PATH
+	modules=PATH	of lib/modules/RELEASE; empty: none
+	config=PATH	empty: not known
+END
+}
+
+die() {
+	echo "kernel.sh: $*" >&2
+	exit 2
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+modules=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--modules) modules=${2-}; shift ;;
+	--help) usage; exit 0 ;;
+	-*) usage >&2; exit 2 ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -eq 1 ] || { usage >&2; exit 2; }
+spec=$1
+
+# number FILE OFFSET BYTES: little endian, as in the header of a bzImage
+number() {
+	od -An -v -j "$2" -N "$3" -t "u$3" --endian=little "$1" | tr -d ' '
+}
+
+# The release that a bzImage names (Documentation/arch/x86/boot.rst).
+release_of() {
+	[ "$(dd if="$1" bs=1 skip=514 count=4 2>/dev/null | tr -d '\0')" = HdrS ] ||
+		return 1
+	dd if="$1" bs=1 skip=$(($(number "$1" 526 2) + 512)) count=128 2>/dev/null |
+		tr '\0' '\n' | head -n 1 | cut -d ' ' -f 1
+}
+
+print() {
+	printf 'release=%s\nbzimage=%s\nmodules=%s\nconfig=%s\n' "$@"
+}
+
+# A root of packages, as kernel_packages() leaves it in the cache.
+print_root() {
+	root=$1
+	set -- "$root"/lib/modules/*
+	release=${1##*/}
+	print "$release" "$root/bzImage" "$root/lib/modules/$release" "$root/config"
+}
+
+# Two layouts: a package of its own under /boot, or split ones under /usr/lib.
+arrange() {
+	[ -d "$1/lib" ] || mkdir "$1/lib"
+	[ -d "$1/lib/modules" ] || mv "$1/usr/lib/modules" "$1/lib/modules"
+	for f in "$1"/boot/vmlinuz-* "$1"/lib/modules/*/vmlinuz; do
+		[ ! -f "$f" ] || mv "$f" "$1/bzImage"
+	done
+	for f in "$1"/boot/config-* "$1"/lib/modules/*/config; do
+		[ ! -f "$f" ] || mv "$f" "$1/config"
+	done
+	[ -f "$1/bzImage" ] && [ -f "$1/config" ]
+}
+
+# kernel_packages SUITE: the root in the cache
+kernel_packages() {
+	suite=$1
+	kernels=$cache/kernels
+	# What the suite had when it was last asked: the name of a root.
+	answer=$kernels/debian:$suite
+	if [ -n "$(find "$answer" -mmin -1440 2>/dev/null)" ] &&
+	   [ -d "$kernels/$(cat "$answer")" ]; then
+		echo "$kernels/$(cat "$answer")"
+		return
+	fi
+	mkdir -p "$kernels"
+	if ! list=$("$here/archive.sh" --list --with-depends='linux-*' "$suite" - \
+			linux-image-amd64); then
+		[ -s "$answer" ] && [ -d "$kernels/$(cat "$answer")" ] || exit 2
+		echo "kernel.sh: going on with the $suite kernel of $(date -r "$answer" +%F)" >&2
+		echo "$kernels/$(cat "$answer")"
+		return
+	fi
+	image=$(echo "$list" | sed -n 's/^\(linux-image-[0-9].*\) .*/\1/p')
+	name=$(echo "$list" | sed -n 's/^linux-image-\([0-9].*\) \(.*\)/debian-\1-\2/p')
+	case $name in
+	debian-*) ;;
+	*) die "no kernel is found among the packages of $suite: $list" ;;
+	esac
+	if [ ! -d "$kernels/$name" ]; then
+		tmp=$(mktemp -d "$kernels/tmp.XXXXXX")
+		trap 'rm -rf "$tmp"' EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+		echo "kernel.sh: fetching $image from $suite" >&2
+		"$here/archive.sh" --with-depends='linux-*[-.]*' "$suite" "$tmp" "$image" || exit 2
+		arrange "$tmp" || die "$image has no kernel, or no configuration"
+		chmod 755 "$tmp"
+		# Where another run was faster, its tree is as good; mv puts ours
+		# inside that one only if it became a folder in this instant.
+		[ -d "$kernels/$name" ] || mv "$tmp" "$kernels/$name"
+		rm -rf "$tmp" "$kernels/$name/${tmp##*/}"
+		trap - EXIT
+	fi
+	echo "$name" >"$answer.$$"
+	mv "$answer.$$" "$answer"
+	echo "$kernels/$name"
+}
+
+# --modules DIR as lib/modules/RELEASE
+module_tree() {
+	for d in "$2/lib/modules/$1" "$2/usr/lib/modules/$1" "$2/$1" "$2"; do
+		[ -d "$d/kernel" ] || [ -f "$d/modules.order" ] || continue
+		(cd "$d" && pwd)
+		return
+	done
+	die "$2 has no modules of $1"
+}
+
+case $spec in
+debian:*)
+	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
+	root=$(kernel_packages "${spec#debian:}")
+	print_root "$root"
+	;;
+*)
+	[ -f "$spec" ] || die "there is no kernel '$spec' (debian:SUITE, or the path of a bzImage)"
+	release=$(release_of "$spec") || die "$spec is no x86 kernel (bzImage)"
+	tree=
+	[ -z "$modules" ] || tree=$(module_tree "$release" "$modules")
+	# Where kernels and their builds keep it.
+	config=
+	for c in "$(dirname "$spec")/config" "$(dirname "$spec")/config-$release" \
+		 "$tree/config" "${spec%/arch/x86/boot/bzImage}/.config"; do
+		[ -n "$config" ] || [ ! -f "$c" ] || config=$c
+	done
+	print "$release" "$spec" "$tree" "$config"
+	;;
+esac

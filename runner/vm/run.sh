@@ -1,0 +1,306 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Boots a kernel with the lab's devices and runs one command in it.
+set -eu
+
+usage() {
+	cat <<END
+usage: run.sh [OPTION...] --results DIR -- COMMAND [ARG...]
+
+Boots a kernel in QEMU with every exporter of the table (devices), runs COMMAND
+in it as root, and exits with COMMAND's status; 125: the guest did not get to
+its end; 2: it was not to be run.
+
+  --kernel SPEC     debian:SUITE, or the path of a bzImage (default debian:trixie)
+  --modules DIR     that bzImage's modules
+  --module FILE.ko  load this one too, before COMMAND (repeatable)
+  --root TREE       files for the guest's root (repeatable)
+  --results DIR     shared with the guest as /results; the kernel's console goes
+                    to DIR/console.txt
+  --timeout S       kill the guest after S seconds (default: never)
+  --inactivity S    kill the guest when it has said nothing for S seconds
+                    (default 120; 0: never)
+
+What COMMAND prints appears here as it is printed; its input is empty. It finds
+DMABUF_EXPECT (the exporters that this kernel must show), DMABUF_DISRUPTIVE=1 and
+TMPDIR (a file system on a disk) in its environment.
+END
+}
+
+die() {
+	echo "run.sh: $*" >&2
+	exit 2
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+PATH=$PATH:/usr/sbin:/sbin
+tmp=$(mktemp -d)
+# Files of COMMAND's root, merged; bin, lib and others are in usr.
+stage=$tmp/root
+mkdir -p "$stage/usr/bin" "$stage/usr/sbin" "$stage/usr/lib" "$stage/usr/lib64" "$stage/lab"
+for d in bin sbin lib lib64; do
+	ln -s "usr/$d" "$stage/$d"
+done
+
+qemu_pid=
+tee_pid=
+watch_pid=
+end() {
+	trap '' INT TERM
+	[ -z "$watch_pid" ] || kill "$watch_pid" 2>/dev/null || :
+	[ -z "$qemu_pid" ] || kill -KILL "$qemu_pid" 2>/dev/null || :
+	rm -rf "$tmp"
+}
+trap end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+kernel=debian:trixie
+modules=
+extra=
+results=
+timeout=0
+inactivity=120
+roots=$tmp/roots
+: >"$roots"
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help) usage; exit 0 ;;
+	--) shift; break ;;
+	--kernel | --modules | --module | --root | --results | --timeout | --inactivity)
+		[ $# -ge 2 ] || die "$1 needs a value"
+		;;
+	*) usage >&2; exit 2 ;;
+	esac
+	case $1 in
+	--kernel) kernel=$2 ;;
+	--modules) modules=$2 ;;
+	--module)
+		[ -f "$2" ] || die "there is no module '$2'"
+		extra="$extra
+$(realpath "$2")"
+		;;
+	--root)
+		[ -d "$2" ] || die "there is no tree '$2'"
+		echo "$2" >>"$roots"
+		;;
+	--results) results=$2 ;;
+	--timeout) timeout=$2 ;;
+	--inactivity) inactivity=$2 ;;
+	esac
+	shift 2
+done
+[ $# -gt 0 ] && [ -n "$results" ] || { usage >&2; exit 2; }
+case $timeout$inactivity in
+*[!0-9]*) die "--timeout and --inactivity take seconds" ;;
+esac
+[ "$(uname -m)" = x86_64 ] || die "the lab is x86-64 only, this machine is $(uname -m)"
+for tool in qemu-system-x86_64 busybox kmod cpio mke2fs; do
+	command -v $tool >/dev/null || die "$tool is not there: scripts/setup.sh says what to install"
+done
+
+# Own words of a command line, quoted for another shell.
+quote() {
+	for word; do
+		printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
+	done
+	echo
+}
+quote "$@" >"$stage/lab/command"
+
+if [ -n "$modules" ]; then
+	"$here/kernel.sh" --modules "$modules" "$kernel" >"$tmp/kernel" || exit 2
+else
+	"$here/kernel.sh" "$kernel" >"$tmp/kernel" || exit 2
+fi
+release=$(sed -n 's/^release=//p' "$tmp/kernel")
+bzimage=$(sed -n 's/^bzimage=//p' "$tmp/kernel")
+tree=$(sed -n 's/^modules=//p' "$tmp/kernel")
+config=$(sed -n 's/^config=//p' "$tmp/kernel")
+
+# The extra modules' names are a line each.
+IFS='
+'
+# shellcheck disable=SC2086
+initramfs=$("$here/initramfs.sh" "$release" "$tree" $extra) || exit 2
+extra=$(for f in $extra; do
+	f=${f##*/}
+	echo "${f%.ko*}"
+done)
+unset IFS
+
+# kernel_has SYMBOL MODULE
+kernel_has() {
+	if [ -n "$config" ]; then
+		grep -q "^CONFIG_$1=[ym]" "$config"
+	else
+		[ -n "$tree" ] && [ "$2" != - ] || return 1
+		m=$(echo "$2" | sed 's/[-_]/[-_]/g')
+		grep -q "/${m}[.]ko" "$tree/modules.order" "$tree/modules.builtin" 2>/dev/null
+	fi
+}
+
+# since VERSION: the kernel is of this version or later
+since() {
+	[ "$1" = - ] || [ "$(printf '%s\n' "$1" "$release" | sort -V | head -n 1)" = "$1" ]
+}
+
+load=
+parameters=
+devices=
+expect=
+while read -r symbol module parameter device from exporters; do
+	case $symbol in
+	'#'* | '') continue ;;
+	esac
+	[ "$module" = - ] || load="$load $module"
+	[ "$parameter" = - ] || parameters="$parameters $parameter"
+	[ "$device" = - ] || devices="$devices -device $device"
+	[ "$exporters" != - ] && kernel_has "$symbol" "$module" && since "$from" || continue
+	expect="$expect $(echo "$exporters" | tr , ' ')"
+done <"$here/devices"
+cat >"$stage/lab/env" <<END
+LAB_MODULES='${load# }'
+LAB_EXTRA='$extra'
+DMABUF_EXPECT='${expect# }'
+END
+
+# The libraries of the machine first, so that a TREE can bring its own.
+library() {
+	mkdir -p "$stage/usr/$(dirname "${1#/usr}")"
+	cp -L "$1" "$stage/usr/${1#/usr}"
+}
+while read -r r; do
+	tar -C "$r" -cf - . | tar -C "$stage" -xf - --keep-directory-symlink --no-same-owner
+done <"$roots"
+# Of the RDMA device: its tool, and what libibverbs loads by name.
+rdma=$(command -v rdma || :)
+[ -z "$rdma" ] || cp "$rdma" "$stage/usr/bin/rdma"
+for f in /usr/lib*/libibverbs/librxe-rdmav*.so /usr/lib/*/libibverbs/librxe-rdmav*.so \
+	 /usr/lib*/libibverbs.so.1 /usr/lib/*/libibverbs.so.1; do
+	[ ! -f "$f" ] || library "$f"
+done
+if [ -f /etc/libibverbs.d/rxe.driver ]; then
+	mkdir -p "$stage/etc/libibverbs.d"
+	cp /etc/libibverbs.d/rxe.driver "$stage/etc/libibverbs.d/"
+fi
+find "$stage" -type f \( -perm -u+x -o -name '*.so*' \) | while read -r f; do
+	[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
+	echo "$f"
+done | tr '\n' '\0' | xargs -0r ldd 2>/dev/null |
+	sed -n 's/^[[:space:]]\(.*=> \)\{0,1\}\(\/[^ ]*\) (.*/\2/p' | sort -u | while read -r lib; do
+	case $lib in
+	"$stage"*) continue ;;
+	esac
+	[ -e "$stage/usr/${lib#/usr}" ] || library "$lib"
+done
+(cd "$stage" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/stage.cpio"
+# The kernel wants each archive at a multiple of four bytes; cpio fills up to 512.
+cat "$initramfs" "$tmp/stage.cpio" >"$tmp/initrd"
+
+truncate -s 256M "$tmp/disk"
+mke2fs -q -F -t ext4 -E lazy_itable_init=1,nodiscard "$tmp/disk"
+
+# KVM, where it is more than a device node: a trial kernel gets as far as to find
+# no root. The answer holds until the machine is booted again.
+accel() {
+	answer=$cache/kvm
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
+		if [ "$(sed -n 1p "$answer" 2>/dev/null)" != "$boot" ]; then
+			works=no
+			timeout 30 qemu-system-x86_64 -accel kvm -cpu host -M q35 -m 512M \
+				-nodefaults -display none -no-reboot -kernel "$bzimage" \
+				-append panic=-1 </dev/null >/dev/null 2>&1 && works=yes
+			printf '%s\n' "$boot" "$works" >"$answer.$$"
+			mv "$answer.$$" "$answer"
+		fi
+		if [ "$(sed -n 2p "$answer")" = yes ]; then
+			echo "-accel kvm -cpu host"
+			return
+		fi
+	fi
+	echo "-accel tcg,thread=multi -cpu max"
+}
+accel=$(accel)
+
+mkdir -p "$results"
+results=$(cd "$results" && pwd)
+rm -f "$results/.guest"
+: >"$results/console.txt"
+mkfifo "$tmp/out"
+# QEMU makes its output non-blocking, and must not do so with the caller's.
+tee "$tmp/said" <"$tmp/out" &
+tee_pid=$!
+
+# shellcheck disable=SC2086
+qemu-system-x86_64 $accel ${LAB_QEMU:--M q35} -smp 2 -m 2G -no-reboot \
+	-nodefaults -display none -vga none -nic none \
+	-kernel "$bzimage" -initrd "$tmp/initrd" \
+	-append "console=ttyS0 quiet panic=-1$parameters ${LAB_APPEND:-}" \
+	-chardev file,id=console,path="$(echo "$results" | sed 's/,/,,/g')/console.txt" \
+	-serial chardev:console -serial stdio \
+	-drive file="$(echo "$tmp" | sed 's/,/,,/g')/disk",format=raw,if=virtio,cache=unsafe \
+	-virtfs local,path="$(echo "$results" | sed 's/,/,,/g')",mount_tag=results,security_model=none \
+	$devices </dev/null >"$tmp/out" 2>"$tmp/qemu" &
+qemu_pid=$!
+
+# Kills a guest that has said nothing for too long, or goes on for too long.
+watch() {
+	size=
+	quiet=0
+	age=0
+	while sleep 1; do
+		age=$((age + 1))
+		quiet=$((quiet + 1))
+		now=$(cat "$results/console.txt" "$tmp/said" 2>/dev/null | wc -c)
+		[ "$now" = "$size" ] || quiet=0
+		size=$now
+		if [ "$inactivity" -gt 0 ] && [ $quiet -ge "$inactivity" ]; then
+			echo "it said nothing for $quiet seconds and was killed" >"$tmp/why"
+		elif [ "$timeout" -gt 0 ] && [ $age -ge "$timeout" ]; then
+			echo "it took longer than $timeout seconds and was killed" >"$tmp/why"
+		else
+			continue
+		fi
+		kill -KILL "$qemu_pid"
+		return
+	done
+}
+watch >/dev/null 2>&1 &
+watch_pid=$!
+
+rc=0
+wait "$qemu_pid" || rc=$?
+qemu_pid=
+wait "$tee_pid" || :
+kill "$watch_pid" 2>/dev/null || :
+watch_pid=
+
+status=$(cat "$results/.guest" 2>/dev/null || :)
+rm -f "$results/.guest"
+case $status in
+'' | *[!0-9]*) ;;
+*) exit "$status" ;;
+esac
+
+if [ -s "$tmp/why" ]; then
+	why=$(cat "$tmp/why")
+elif [ $rc -ne 0 ]; then
+	why="QEMU ended with status $rc: $(cat "$tmp/qemu")"
+else
+	why="it ended before the command did"
+fi
+{
+	if [ "$status" = booted ]; then
+		echo "run.sh: the guest ($release) died: $why"
+	else
+		echo "run.sh: the guest ($release) did not boot: $why"
+	fi
+	echo "run.sh: the last lines of its console ($results/console.txt):"
+	tail -n 15 "$results/console.txt" | tr -d '\r' | sed 's/^/  /'
+} >&2
+exit 125
