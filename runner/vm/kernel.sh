@@ -13,6 +13,7 @@ the path of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
 lib/modules/RELEASE itself). Prints, a line each:
 	release=RELEASE
 	bzimage=PATH
+	boot=PATH	of what QEMU is to start: that, or what is packed in it
 	modules=PATH	of lib/modules/RELEASE; empty: none
 	config=PATH	empty: not known
 END
@@ -52,7 +53,22 @@ release_of() {
 }
 
 print() {
-	printf 'release=%s\nbzimage=%s\nmodules=%s\nconfig=%s\n' "$@"
+	printf 'release=%s\nbzimage=%s\nboot=%s\nmodules=%s\nconfig=%s\n' "$@"
+}
+
+# Unpacked here, a kernel boots 0.6 s (zstd) to 3 s (xz) sooner than if an emulated
+# CPU has to do it. QEMU can start such a one if it has the PVH entry.
+unpack() {
+	grep -qx CONFIG_PVH=y "$1/config" || return 0
+	b=$1/bzImage
+	start=$((($(number "$b" 497 1) + 1) * 512 + $(number "$b" 584 4)))
+	# Its size unpacked is added in four bytes.
+	length=$(($(number "$b" 588 4) - 4))
+	for tool in zstd xz gzip; do
+		! tail -c +$((start + 1)) "$b" | head -c $length | $tool -dc >"$1/vmlinux" 2>/dev/null ||
+			return 0
+	done
+	rm -f "$1/vmlinux"
 }
 
 # A root of packages, as kernel_packages() leaves it in the cache.
@@ -60,7 +76,9 @@ print_root() {
 	root=$1
 	set -- "$root"/lib/modules/*
 	release=${1##*/}
-	print "$release" "$root/bzImage" "$root/lib/modules/$release" "$root/config"
+	boot=$root/vmlinux
+	[ -f "$boot" ] || boot=$root/bzImage
+	print "$release" "$root/bzImage" "$boot" "$root/lib/modules/$release" "$root/config"
 }
 
 # Two layouts: a package of its own under /boot, or split ones under /usr/lib.
@@ -109,11 +127,12 @@ kernel_packages() {
 		echo "kernel.sh: fetching $image from $suite" >&2
 		"$here/archive.sh" --with-depends='linux-*[-.]*' "$suite" "$tmp" "$image" || exit 2
 		arrange "$tmp" || die "$image has no kernel, or no configuration"
+		unpack "$tmp"
 		chmod 755 "$tmp"
 		# Where another run was faster, its tree is as good; mv puts ours
 		# inside that one only if it became a folder in this instant.
 		[ -d "$kernels/$name" ] || mv "$tmp" "$kernels/$name"
-		rm -rf "$tmp" "$kernels/$name/${tmp##*/}"
+		rm -rf "$tmp" "${kernels:?}/$name/${tmp##*/}"
 		trap - EXIT
 	fi
 	echo "$name" >"$answer.$$"
@@ -148,6 +167,6 @@ debian:*)
 		 "$tree/config" "${spec%/arch/x86/boot/bzImage}/.config"; do
 		[ -n "$config" ] || [ ! -f "$c" ] || config=$c
 	done
-	print "$release" "$spec" "$tree" "$config"
+	print "$release" "$spec" "$spec" "$tree" "$config"
 	;;
 esac
