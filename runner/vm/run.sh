@@ -236,8 +236,9 @@ mkfifo "$tmp/out"
 tee "$tmp/said" <"$tmp/out" &
 tee_pid=$!
 
-# Seconds of self-tests and of patching that judge no mapping.
-append="console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests
+# Seconds of self-tests and of patching that judge no mapping; and what tests write
+# to the kernel's log is to be there in full.
+append="console=ttyS0 quiet panic=-1 printk.devkmsg=on mitigations=off cryptomgr.notests
 	initcall_blacklist=init_encrypted,crypto_kdf108_init$parameters"
 
 # shellcheck disable=SC2086

@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Sees to it that what the suite is built with, and what the lab runs on, is there.
+set -eu
+
+usage() {
+	cat <<END
+usage: setup.sh [--host]
+
+Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
+is to be installed and exits 2.
+
+  --host  only what it takes to build, nothing of the lab
+END
+}
+
+# for, what shows that it is there, and its package in Debian, Fedora and Arch.
+# pc: a pkg-config module, file: a pattern.
+table='
+build	cc				gcc			gcc			gcc
+build	file:/usr/include/stdio.h	libc6-dev		glibc-devel		glibc
+build	pkg-config			pkg-config		pkgconf-pkg-config	pkgconf
+build	meson				meson			meson			meson
+build	ninja				ninja-build		ninja-build		ninja
+build	pc:libdrm			libdrm-dev		libdrm-devel		libdrm
+build	pc:liburing			liburing-dev		liburing-devel		liburing
+build	pc:libibverbs			libibverbs-dev		rdma-core-devel		rdma-core
+lab	qemu-system-x86_64		qemu-system-x86		qemu-system-x86		qemu-system-x86
+lab	busybox				busybox-static		busybox			busybox
+lab	kmod				kmod			kmod			kmod
+lab	cpio				cpio			cpio			cpio
+lab	mke2fs				e2fsprogs		e2fsprogs		e2fsprogs
+lab	rdma				iproute2		iproute			iproute2
+lab	file:/usr/lib*/*/libibverbs/librxe-*.so,/usr/lib*/libibverbs/librxe-*.so	ibverbs-providers	libibverbs	rdma-core
+lab	xz				xz-utils		xz			xz
+lab	zstd				zstd			zstd			zstd
+lab	apt-get				apt			apt			apt
+lab	file:/usr/share/keyrings/debian-archive-keyring.*	debian-archive-keyring	debian-keyring	debian-archive-keyring
+'
+
+PATH=$PATH:/usr/sbin:/sbin
+what='build lab'
+case ${1-} in
+'') ;;
+--host) what=build ;;
+--help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+
+is_there() {
+	case $1 in
+	pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+	file:*)
+		for f in $(echo "${1#file:}" | tr , ' '); do
+			[ ! -e "$f" ] || return 0
+		done
+		return 1
+		;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+# The packages of what is missing: column 1 Debian, 2 Fedora, 3 Arch.
+missing() {
+	echo "$table" | while read -r use sign debian fedora arch; do
+		case " $what " in
+		*" ${use:--} "*) ;;
+		*) continue ;;
+		esac
+		is_there "$sign" || echo "$debian $fedora $arch"
+	done | sort -u
+}
+
+packages() {
+	echo "$1" | cut -d ' ' -f "$2" | sort -u | tr '\n' ' '
+}
+
+missing=$(missing)
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	as_root=no
+	if sudo -n true 2>/dev/null; then
+		as_root=sudo
+	fi
+fi
+if [ "$as_root" != no ] && command -v apt-get >/dev/null &&
+   grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
+	echo "setup.sh: installing $(packages "$missing" 1)"
+	export DEBIAN_FRONTEND=noninteractive
+	# shellcheck disable=SC2046
+	$as_root apt-get -qq update &&
+		$as_root apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends \
+			$(packages "$missing" 1) >/dev/null ||
+		{ echo "setup.sh: apt-get could not install them, see above" >&2; exit 2; }
+	missing=$(missing)
+	[ -n "$missing" ] || exit 0
+fi
+cat >&2 <<END
+setup.sh: packages are missing, and this user cannot install them here:
+  Debian, Ubuntu  apt install $(packages "$missing" 1)
+  Fedora          dnf install $(packages "$missing" 2)
+  Arch            pacman -S $(packages "$missing" 3)
+END
+exit 2
