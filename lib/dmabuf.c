@@ -28,9 +28,6 @@ void dmabuf_find_devices(void)
 	num_exporters = 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kinds[i]->find(kinds[i]);
-	for_each_dmabuf_way(way)
-		if (way->find)
-			way->find();
 }
 
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i)
@@ -46,9 +43,9 @@ static bool exists(const char *name)
 	return false;
 }
 
-void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
-			 unsigned int type, const char *path,
-			 const char *name_fmt, ...)
+struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
+					    unsigned int type, const char *path,
+					    const char *name_fmt, ...)
 {
 	static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -71,6 +68,19 @@ void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
 	e->kind = kind;
 	e->type = type;
 	num_exporters++;
+	return e;
+}
+
+void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	const char *why_not = way->why_not ? way->why_not(e) : NULL;
+
+	dmabuf_require(!why_not, "%s", why_not);
+}
+
+void dmabuf_require_moves(const struct dmabuf_exporter *e)
+{
+	dmabuf_require(e->moves, "no way is known to make %s move a buffer", e->name);
 }
 
 struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
@@ -107,6 +117,7 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	void *p;
 
+	dmabuf_require_way(buf->exporter, way);
 	dmabuf_stage("mapping %s through the %s", buf->exporter->name, way->name);
 	p = way->map(buf, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped through the %s: %s",
@@ -116,8 +127,7 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way)
 
 bool dmabuf_move(struct dmabuf *buf)
 {
-	dmabuf_require(buf->exporter->kind->move,
-		       "%s never moves a buffer", buf->exporter->name);
+	dmabuf_require_moves(buf->exporter);
 	dmabuf_stage("making %s move the buffer", buf->exporter->name);
 	return buf->exporter->kind->move(buf);
 }

@@ -55,7 +55,7 @@ struct dmabuf_exporter_kind {
 	/*
 	 * Makes the exporter move the buffer: skips if it cannot, with a reason.
 	 * True: it certainly moved. False: the exporter was free not to move it.
-	 * NULL: this kind of exporter never moves a buffer.
+	 * Called only for an exporter that find() said moves buffers.
 	 */
 	bool (*move)(struct dmabuf *buf);
 };
@@ -66,6 +66,7 @@ struct dmabuf_exporter {
 	char name[64];		/* the same on every run: the dynamic subtest's name */
 	char path[280];		/* of its device node */
 	unsigned int type;	/* for the kind's own use */
+	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 };
 
 /* A way in to a mapping of a buffer. */
@@ -74,8 +75,11 @@ struct dmabuf_way {
 	const char *clause;	/* what it adds to the clauses judged through it */
 	const char *description;
 
-	/* Looks once for what map() needs; may be NULL, and must not fail. */
-	void (*find)(void);
+	/*
+	 * Why it leads to no buffer of this exporter, as far as that is known without
+	 * one; NULL if it may. Must not fail.
+	 */
+	const char *(*why_not)(const struct dmabuf_exporter *e);
 
 	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
 	void *(*map)(const struct dmabuf *buf, size_t length, int prot, int flags,
@@ -89,8 +93,7 @@ extern const struct dmabuf_way *const dmabuf_ways[];
 /*
  * dmabuf_find_devices:
  *
- * Looks for exporters and for what the ways in need. For a fixture; never skips
- * or fails.
+ * Looks for exporters. For a fixture; never skips or fails.
  */
 void dmabuf_find_devices(void);
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
@@ -105,10 +108,14 @@ const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
  * For a kind's find(). The name is made fit for a subtest's; a second exporter
  * of the same name gets -2 behind it, in the order in which they were found.
  */
-void dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
-			 unsigned int type, const char *path,
-			 const char *name_fmt, ...)
+struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
+					    unsigned int type, const char *path,
+					    const char *name_fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Skip, before any buffer is made, what this exporter cannot do: that costs nothing. */
+void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
+void dmabuf_require_moves(const struct dmabuf_exporter *e);
 
 /*
  * dmabuf_alloc:

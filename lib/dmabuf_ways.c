@@ -23,13 +23,16 @@ static const struct dmabuf_way way_fd = {
 	.map = map_fd,
 };
 
+static const char *no_native(const struct dmabuf_exporter *e)
+{
+	return e->kind->native_offset ? NULL : "this exporter has no GEM mmap of its own";
+}
+
 static void *map_native(const struct dmabuf *buf, size_t length, int prot, int flags,
 			off_t offset)
 {
 	uint64_t base;
 
-	dmabuf_require(buf->exporter->kind->native_offset,
-		       "%s has no GEM mmap of its own", buf->exporter->name);
 	dmabuf_require(buf->exporter->kind->native_offset(buf, &base),
 		       "%s gives no mmap offset for its own buffer: %s",
 		       buf->exporter->name, strerror(errno));
@@ -40,6 +43,7 @@ static const struct dmabuf_way way_native = {
 	.name = "native",
 	.clause = "BO",
 	.description = "the exporting driver's own GEM mmap",
+	.why_not = no_native,
 	.map = map_native,
 };
 
@@ -66,63 +70,56 @@ struct offset_request {
 	uint64_t offset;
 };
 
-static struct importer {
-	char path[64];
-	char driver[32];
-	unsigned int nr;
-} importers[8];
-static unsigned int num_importers;
-
-static void add_importer(int fd, const char *path, const char *driver, void *data)
+/*
+ * The first card that redirects, and its ioctl. Not the exporting card: it would
+ * give back its own object.
+ */
+static const struct drm_card *importer_for(const struct dmabuf_exporter *e,
+					   unsigned int *nr)
 {
-	for (size_t i = 0; i < sizeof(offset_ioctls) / sizeof(offset_ioctls[0]); i++) {
-		struct importer *importer = &importers[num_importers];
-
-		if (strcmp(driver, offset_ioctls[i].driver) ||
-		    num_importers == sizeof(importers) / sizeof(importers[0]))
-			continue;
-		snprintf(importer->path, sizeof(importer->path), "%s", path);
-		snprintf(importer->driver, sizeof(importer->driver), "%s", driver);
-		importer->nr = offset_ioctls[i].nr;
-		num_importers++;
-	}
+	for_each_drm_card(card)
+		for (size_t i = 0; i < sizeof(offset_ioctls) / sizeof(offset_ioctls[0]); i++)
+			if (!strcmp(card->driver, offset_ioctls[i].driver) &&
+			    strcmp(card->path, e->path)) {
+				*nr = offset_ioctls[i].nr;
+				return card;
+			}
+	return NULL;
 }
 
-static void find_importers(void)
+static const char *no_import(const struct dmabuf_exporter *e)
 {
-	num_importers = 0;
-	drm_for_each_card(add_importer, NULL);
+	unsigned int nr;
+
+	return importer_for(e, &nr) ? NULL :
+	       "no other device here redirects the mmap of an imported buffer to dma_buf_mmap()";
 }
 
 static void *map_import(const struct dmabuf *buf, size_t length, int prot, int flags,
 			off_t offset)
 {
-	for (unsigned int i = 0; i < num_importers; i++) {
-		struct importer *importer = &importers[i];
-		struct offset_request request = { };
-		int fd;
+	struct offset_request request = { };
+	const struct drm_card *card;
+	unsigned int nr;
+	int fd;
 
-		/* Importing into the exporting device gives back its own object. */
-		if (!strcmp(importer->path, buf->exporter->path))
-			continue;
-		fd = drm_open_card(importer->path);
-		dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &request.handle),
-			       "%s does not import the buffer: %s", importer->driver,
-			       strerror(errno));
-		dmabuf_require(!drmIoctl(fd, DRM_IOWR(DRM_COMMAND_BASE + importer->nr,
-						      struct offset_request), &request),
-			       "%s gives no mmap offset for an imported buffer: %s",
-			       importer->driver, strerror(errno));
-		return mmap(NULL, length, prot, flags, fd, request.offset + offset);
-	}
-	dmabuf_skip("no other device here redirects the mmap of an imported buffer to dma_buf_mmap()");
+	card = importer_for(buf->exporter, &nr);
+	/* A file of its own, whose handles die with the process. */
+	fd = drm_open_card(card->path);
+	dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &request.handle),
+		       "%s does not import the buffer: %s", card->driver, strerror(errno));
+	dmabuf_require(!drmIoctl(fd, DRM_IOWR(DRM_COMMAND_BASE + nr, struct offset_request),
+				 &request),
+		       "%s gives no mmap offset for an imported buffer: %s", card->driver,
+		       strerror(errno));
+	return mmap(NULL, length, prot, flags, fd, request.offset + offset);
 }
 
 static const struct dmabuf_way way_import = {
 	.name = "import",
 	.clause = "ENTRY",
 	.description = "the GEM mmap of another device that imported the buffer",
-	.find = find_importers,
+	.why_not = no_import,
 	.map = map_import,
 };
 

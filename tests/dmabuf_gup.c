@@ -50,6 +50,7 @@ int dmabuf_main()
 					for_each_dmabuf_exporter(e) {
 						igt_dynamic(e->name) {
 							dmabuf_judges(clauses[state], way->clause);
+							dmabuf_require_way(e, way);
 							dmabuf_limited(DMABUF_LIMIT)
 								is_refused(user, way, state, e);
 						}

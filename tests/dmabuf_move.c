@@ -83,8 +83,6 @@ static void refused(const struct gup_user *user, const struct dmabuf_exporter *e
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
 	uint32_t *p;
 
-	/* What can be known without a move comes first. */
-	dmabuf_require(e->kind->move, "%s never moves a buffer", e->name);
 	gup_ranges_must_be_refused(user, &buf, way, TOUCHED);
 
 	/* And an attempt that was refused left nothing that keeps it in place. */
@@ -109,6 +107,8 @@ int dmabuf_main()
 			for_each_dmabuf_exporter(e) {
 				igt_dynamic(e->name) {
 					dmabuf_judges("MOVE", way->clause);
+					dmabuf_require_moves(e);
+					dmabuf_require_way(e, way);
 					dmabuf_limited(LIMIT)
 						contents(e, way);
 				}
@@ -124,6 +124,8 @@ int dmabuf_main()
 				for_each_dmabuf_exporter(e) {
 					igt_dynamic(e->name) {
 						dmabuf_judges("GUP SPECIAL MOVE PIN", way->clause);
+						dmabuf_require_moves(e);
+						dmabuf_require_way(e, way);
 						dmabuf_limited(LIMIT)
 							refused(user, e, way);
 					}

@@ -111,6 +111,7 @@ int dmabuf_main()
 				for_each_dmabuf_exporter(e) {
 					igt_dynamic(e->name) {
 						dmabuf_judges(checks[i].clauses, way->clause);
+						dmabuf_require_way(e, way);
 						dmabuf_limited(DMABUF_LIMIT) {
 							struct dmabuf buf = dmabuf_alloc(e, SIZE);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <glob.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <xf86drm.h>
@@ -20,62 +19,65 @@ int drm_open_card(const char *path)
 	return fd;
 }
 
-bool drm_driver_name(int fd, char *name, int len)
+static bool driver_name(struct drm_card *card)
 {
-	drmVersionPtr version = drmGetVersion(fd);
+	drmVersionPtr version = drmGetVersion(card->fd);
 
 	if (!version)
 		return false;
-	snprintf(name, len, "%s", version->name);
+	snprintf(card->driver, sizeof(card->driver), "%s", version->name);
 	drmFreeVersion(version);
 	return true;
 }
 
-struct card {
-	char path[64];
-	char place[PATH_MAX];	/* in sysfs */
-};
+static void find_place(struct drm_card *card)
+{
+	char link[64];
+	struct stat st;
+
+	if (fstat(card->fd, &st))
+		return;
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	if (!realpath(link, card->place))
+		card->place[0] = 0;
+}
 
 static int by_place(const void *a, const void *b)
 {
-	return strcmp(((const struct card *)a)->place, ((const struct card *)b)->place);
+	return strcmp(((const struct drm_card *)a)->place,
+		      ((const struct drm_card *)b)->place);
 }
 
-void drm_for_each_card(void (*fn)(int fd, const char *path, const char *driver,
-				  void *data), void *data)
+const struct drm_card *drm_cards(void)
 {
-	struct card *cards;
+	static struct drm_card *cards;
+	size_t count = 0;
 	glob_t g;
 
+	if (cards)
+		return cards;
 	if (glob("/dev/dri/card*", 0, NULL, &g))
-		return;
-	cards = calloc(g.gl_pathc, sizeof(*cards));
+		return cards = calloc(1, sizeof(*cards));
+	cards = calloc(g.gl_pathc + 1, sizeof(*cards));
 	for (size_t i = 0; i < g.gl_pathc; i++) {
-		char link[64];
-		struct stat st;
+		struct drm_card *card = &cards[count];
 
-		snprintf(cards[i].path, sizeof(cards[i].path), "%s", g.gl_pathv[i]);
-		if (stat(cards[i].path, &st))
+		snprintf(card->path, sizeof(card->path), "%s", g.gl_pathv[i]);
+		card->fd = drm_open_card(card->path);
+		if (card->fd < 0)
 			continue;
-		snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/device",
-			 major(st.st_rdev), minor(st.st_rdev));
-		if (!realpath(link, cards[i].place))
-			cards[i].place[0] = 0;
+		if (driver_name(card)) {
+			find_place(card);
+			count++;
+		} else {
+			close(card->fd);
+		}
 	}
-	qsort(cards, g.gl_pathc, sizeof(*cards), by_place);
-
-	for (size_t i = 0; i < g.gl_pathc; i++) {
-		int fd = drm_open_card(cards[i].path);
-		char driver[64];
-
-		if (fd < 0)
-			continue;
-		if (drm_driver_name(fd, driver, sizeof(driver)))
-			fn(fd, cards[i].path, driver, data);
-		close(fd);
-	}
-	free(cards);
 	globfree(&g);
+	memset(&cards[count], 0, sizeof(*cards));
+	qsort(cards, count, sizeof(*cards), by_place);
+	return cards;
 }
 
 bool drm_export(struct dmabuf *buf)

@@ -2,6 +2,7 @@
 #ifndef DRM_COMMON_H
 #define DRM_COMMON_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,17 +11,23 @@ struct dmabuf;
 /* Opens a card without becoming its master; -1 and errno if that fails. */
 int drm_open_card(const char *path);
 
-/* Copies the name of a card's driver; false if it is no DRM device. */
-bool drm_driver_name(int fd, char *name, int len);
+/* A card in /dev/dri, found once and kept open, which makes further opens cheap. */
+struct drm_card {
+	int fd;
+	char path[64];
+	char driver[32];
+	char place[PATH_MAX];	/* in sysfs */
+};
 
 /*
- * drm_for_each_card:
+ * drm_cards:
  *
- * Calls fn for every card in /dev/dri, in the order of their places on the
- * bus, so that names given in this order are the same on every boot.
+ * Every card that can be opened, in the order of their places on the bus, so that
+ * names given in this order are the same on every boot. The last has no driver.
  */
-void drm_for_each_card(void (*fn)(int fd, const char *path, const char *driver,
-				  void *data), void *data);
+const struct drm_card *drm_cards(void);
+#define for_each_drm_card(card) \
+	for (const struct drm_card *card = drm_cards(); card->driver[0]; card++)
 
 /* Exports handle on buf->dev for reading and writing and sets buf->fd. */
 bool drm_export(struct dmabuf *buf);

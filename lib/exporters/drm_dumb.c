@@ -19,21 +19,39 @@
  * By trying: a card without a display engine (vgem) answers no question about
  * dumb buffers and makes them nevertheless.
  */
-static void add(int fd, const char *path, const char *driver, void *kind)
+static bool makes_dumb_buffers(int fd)
 {
 	struct drm_mode_create_dumb create = { .width = WIDTH, .height = 1, .bpp = 32 };
 	struct drm_mode_destroy_dumb destroy = { };
 
 	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
-		return;
+		return false;
 	destroy.handle = create.handle;
 	drmIoctl(fd, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
-	dmabuf_exporter_add(kind, 0, path, "%s-dumb", driver);
+	return true;
+}
+
+/*
+ * Drivers on the GEM VRAM helper, by which a buffer goes to video memory when it
+ * is scanned out, and not before. (bochs is on it up to Linux 6.12 or later.)
+ * Other drivers are not made to show anything: nothing would move.
+ */
+static const char *const scanout_moves[] = { "bochs-drm", "hibmc", "vboxvideo" };
+
+static bool moves_on_scanout(const char *driver)
+{
+	for (size_t i = 0; i < sizeof(scanout_moves) / sizeof(scanout_moves[0]); i++)
+		if (!strcmp(driver, scanout_moves[i]))
+			return true;
+	return false;
 }
 
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	drm_for_each_card(add, (void *)kind);
+	for_each_drm_card(card)
+		if (makes_dumb_buffers(card->fd))
+			dmabuf_exporter_add(kind, 0, card->path, "%s-dumb", card->driver)->moves =
+				moves_on_scanout(card->driver);
 }
 
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
@@ -75,33 +93,12 @@ static bool pick_mode(int fd, const drmModeRes *res, size_t size,
 	return found;
 }
 
-/*
- * Drivers on the GEM VRAM helper, by which a buffer goes to video memory when it
- * is scanned out, and not before. (bochs is on it up to Linux 6.12 or later.)
- * Other drivers are not made to show anything: nothing would move.
- */
-static const char *const scanout_moves[] = { "bochs-drm", "hibmc", "vboxvideo" };
-
-static bool moves_on_scanout(int fd)
-{
-	char driver[64];
-
-	if (!drm_driver_name(fd, driver, sizeof(driver)))
-		return false;
-	for (size_t i = 0; i < sizeof(scanout_moves) / sizeof(scanout_moves[0]); i++)
-		if (!strcmp(driver, scanout_moves[i]))
-			return true;
-	return false;
-}
-
 static bool move(struct dmabuf *buf)
 {
 	drmModeModeInfo mode;
 	uint32_t connector, fb;
 	drmModeResPtr res;
 
-	dmabuf_require(moves_on_scanout(buf->dev),
-		       "no way is known to make %s move a buffer", buf->exporter->name);
 	dmabuf_require_disruptive("sets a display mode");
 	res = drmModeGetResources(buf->dev);
 	dmabuf_require(res && res->count_crtcs, "%s has no display engine",

@@ -15,15 +15,11 @@
 /* More video memory than this takes too long to fill. */
 #define MAX_VRAM (1ull << 30)
 
-static void add(int fd, const char *path, const char *driver, void *kind)
-{
-	if (!strcmp(driver, "radeon"))
-		dmabuf_exporter_add(kind, 0, path, "radeon-vram");
-}
-
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	drm_for_each_card(add, (void *)kind);
+	for_each_drm_card(card)
+		if (!strcmp(card->driver, "radeon"))
+			dmabuf_exporter_add(kind, 0, card->path, "radeon-vram")->moves = true;
 }
 
 static bool create(int fd, size_t size, uint32_t *handle)
