@@ -33,6 +33,7 @@ for f; do
 	*.ko | *.ko.xz | *.ko.zst | *.ko.gz) ;;
 	*) die "$f is no kernel module (FILE.ko)" ;;
 	esac
+	modinfo "$f" >/dev/null 2>&1 || die "$f is no kernel module"
 done
 busybox=$(command -v busybox) && kmod=$(command -v kmod) || die "busybox or kmod is not there"
 if ldd "$busybox" >/dev/null 2>&1; then

@@ -279,7 +279,8 @@ watch >/dev/null 2>&1 &
 watch_pid=$!
 
 rc=0
-wait "$qemu_pid" || rc=$?
+# Not the shell's own word on how it ended.
+wait "$qemu_pid" 2>/dev/null || rc=$?
 qemu_pid=
 wait "$tee_pid" || :
 kill "$watch_pid" 2>/dev/null || :
@@ -305,6 +306,8 @@ fi
 	else
 		echo "run.sh: the guest ($release) did not boot: $why"
 	fi
+	grep -E 'Kernel panic|BUG: |Oops' "$results/console.txt" | head -n 3 |
+		tr -d '\r' | sed 's/^/run.sh: /'
 	echo "run.sh: the last lines of its console ($results/console.txt):"
 	tail -n 15 "$results/console.txt" | tr -d '\r' | sed 's/^/  /'
 } >&2
