@@ -293,6 +293,8 @@ case $status in
 *) exit "$status" ;;
 esac
 
+# It may have ended in the middle of a line.
+[ -z "$(tail -c 1 "$tmp/said")" ] || echo
 if [ -s "$tmp/why" ]; then
 	why=$(cat "$tmp/why")
 elif [ $rc -ne 0 ]; then
