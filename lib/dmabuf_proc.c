@@ -59,16 +59,18 @@ bool proc_vma_has(const struct proc_vma *vma, const char *code)
 void *proc_core_pfnmap(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
+	void *start = NULL, *found = NULL;
 	struct proc_vma vma;
-	void *start = NULL;
 	char line[512];
 
-	while (f && !start && fgets(line, sizeof(line), f))
-		if (strstr(line, "[vvar]"))
-			sscanf(line, "%p-", &start);
+	/* [vvar]; the part of it that Linux 7.2 maps is [vvar_vclock]. */
+	while (f && !found && fgets(line, sizeof(line), f))
+		if (strstr(line, "[vvar") && sscanf(line, "%p-", &start) == 1 &&
+		    read_vma(start, &vma) && proc_vma_has(&vma, "pf"))
+			found = start;
 	if (f)
 		fclose(f);
-	return start && read_vma(start, &vma) && proc_vma_has(&vma, "pf") ? start : NULL;
+	return found;
 }
 
 static bool read_u64(const char *path, uint64_t index, uint64_t *value)
