@@ -26,6 +26,10 @@
 /* How long an ended test may take to die, by each signal, before it is left. */
 #define GRACE 3
 
+/* The longest record of /dev/kmsg, and how often it is looked at, in seconds. */
+#define KMSG_RECORD 8192
+#define KMSG_INTERVAL 0.2
+
 /* By which a test says that the machine is unfit for further ones. */
 #define EXIT_ABORT 112
 
@@ -44,7 +48,7 @@ struct run {
 	int pid, pidfd;
 	char line[512];		/* of stdout, as far as it has come */
 	size_t line_len;
-	double start, subtest_start, last_activity;
+	double start, subtest_start, last_activity, last_kmsg;
 	const char *write_error;
 };
 
@@ -126,18 +130,31 @@ static enum drained drain(struct run *run, int file)
 	return SOMETHING;
 }
 
+/*
+ * Many records at once: the file may be far away, and the kernel's console is
+ * where the last words of a dying kernel are.
+ */
 static void drain_kmsg(struct run *run)
 {
-	char record[8192];
-	ssize_t n;
+	static char records[64 << 10];
+	size_t len = 0;
+	ssize_t n = 0;
 
-	/* EPIPE: the kernel wrote over what had not been read; go on behind it. */
-	while (kmsg >= 0 &&
-	       ((n = read(kmsg, record, sizeof(record))) > 0 || (n < 0 && errno == EPIPE)))
-		if (n > 0) {
-			run->last_activity = now();
-			put(run, DMESG, record, n);
+	while (kmsg >= 0) {
+		if (sizeof(records) - len < KMSG_RECORD) {
+			put(run, DMESG, records, len);
+			len = 0;
 		}
+		n = read(kmsg, records + len, sizeof(records) - len);
+		/* EPIPE: the kernel wrote over what had not been read; go on behind it. */
+		if (n <= 0 && !(n < 0 && errno == EPIPE))
+			break;
+		len += n > 0 ? n : 0;
+	}
+	if (len) {
+		run->last_activity = now();
+		put(run, DMESG, records, len);
+	}
 }
 
 static void start(struct run *run)
@@ -147,7 +164,7 @@ static void start(struct run *run)
 
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
 		die("pipe: %s", strerror(errno));
-	run->start = run->subtest_start = run->last_activity = now();
+	run->start = run->subtest_start = run->last_activity = run->last_kmsg = now();
 	fflush(stdout);
 	run->pid = fork();
 	if (run->pid < 0)
@@ -206,13 +223,20 @@ static bool wait_for_end(struct run *run, double seconds)
 		{ .fd = run->pidfd, .events = POLLIN },
 		{ .fd = run->pipes[OUT], .events = POLLIN },
 		{ .fd = run->pipes[ERR], .events = POLLIN },
-		{ .fd = kmsg, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 	};
+	bool some;
 
 	if (seconds < 0)
 		seconds = 0;
-	if (poll(fds, 5, seconds > 1e6 ? -1 : (int)(seconds * 1000) + 1) <= 0)
+	if (seconds > KMSG_INTERVAL)
+		seconds = KMSG_INTERVAL;
+	some = poll(fds, 4, (int)(seconds * 1000) + 1) > 0;
+	if (now() - run->last_kmsg >= KMSG_INTERVAL) {
+		drain_kmsg(run);
+		run->last_kmsg = now();
+	}
+	if (!some)
 		return false;
 	for (int file = OUT; file <= ERR; file++)
 		if (fds[1 + file].revents && drain(run, file) == AT_END) {
@@ -220,8 +244,6 @@ static bool wait_for_end(struct run *run, double seconds)
 			run->pipes[file] = -1;
 		}
 	if (fds[3].revents)
-		drain_kmsg(run);
-	if (fds[4].revents)
 		interrupted = true;
 	return fds[0].revents;
 }

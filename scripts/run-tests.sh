@@ -22,6 +22,7 @@ it, and leaves igt_runner's layout and junit.xml in results/.
   -x REGEX          do not run what matches
   -o DIR            results go to DIR (default: results; an earlier one becomes
                     results.old)
+  --build-only      build and install in build/stage, and stop
   --help
 
 Exit status: 0 everything ran and nothing failed; 1 something failed; 2 it could
@@ -40,6 +41,7 @@ modules=
 extra=
 host=
 disruptive=
+build_only=
 include=
 exclude=
 results=
@@ -48,6 +50,7 @@ while [ $# -gt 0 ]; do
 	--help) usage; exit 0 ;;
 	--host) host=1; shift; continue ;;
 	--disruptive) disruptive=1; shift; continue ;;
+	--build-only) build_only=1; shift; continue ;;
 	--kernel | --modules | --module | -t | -x | -o)
 		[ $# -ge 2 ] || die "$1 needs a value"
 		;;
@@ -90,6 +93,7 @@ mkdir -p "$build" || die "$build cannot be made"
 	tail -n 40 "$log" >&2
 	die "the suite does not build: $log"
 }
+[ -z "$build_only" ] || exit 0
 # Wherever that build's prefix is.
 tests=$(find "$stage" -name test-list.txt)
 tests=$(dirname "${tests#"$stage"}")

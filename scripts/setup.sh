@@ -6,12 +6,13 @@ set -eu
 
 usage() {
 	cat <<END
-usage: setup.sh [--host]
+usage: setup.sh [--host | --check]
 
 Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
-  --host  only what it takes to build, nothing of the lab
+  --host   only what it takes to build, nothing of the lab
+  --check  also what the project's own tests read results with
 END
 }
 
@@ -36,6 +37,8 @@ lab	file:/usr/lib*/*/libibverbs/librxe-*.so,/usr/lib*/libibverbs/librxe-*.so	ibv
 lab	xz				xz-utils		xz			xz
 lab	zstd				zstd			zstd			zstd
 lab	apt-get				apt			apt			apt
+check	xmllint				libxml2-utils		libxml2			libxml2
+check	file:/usr/lib/python3*/*-packages/junitparser	python3-junitparser	python3-junitparser	python-junitparser
 lab	file:/usr/share/keyrings/debian-archive-keyring.*	debian-archive-keyring	debian-keyring	debian-archive-keyring
 '
 
@@ -44,6 +47,7 @@ what='build lab'
 case ${1-} in
 '') ;;
 --host) what=build ;;
+--check) what='build lab check' ;;
 --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
