@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# What the suite costs, as ratios of two things measured side by side.
+set -eu
+
+usage() {
+	cat <<END
+usage: benchmarks/run.sh [--kernel SPEC] [start] [runner] [lab]
+
+  start   a test that lists its subtests        against  /bin/true      aim: 1.5
+  runner  dmabuf_runner on 200 trivial subtests against  igt_runner     aim: 1.0
+  lab     a whole run in the lab                against  the same kernel booted to an
+                                                         init that powers off aim: 3
+
+All of them by default. Needs hyperfine and, for the runner, igt-gpu-tools from
+Debian sid, which is fetched to the cache. The kernel is the lab's default.
+END
+}
+
+kernel=debian:trixie
+what=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernel=$2; shift ;;
+	start | runner | lab) what="$what $1" ;;
+	--help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift
+done
+what=${what:-start runner lab}
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+command -v hyperfine >/dev/null || { echo "hyperfine is not there (Debian: apt-get install hyperfine)" >&2; exit 2; }
+"$top/scripts/run-tests.sh" --build-only
+build=$top/build
+stage=$build/stage
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# side_by_side WHAT UNIT FACTOR OPTIONS... OURS THEIRS: the medians and their ratio
+side_by_side() {
+	what_is=$1 unit=$2 factor=$3
+	shift 3
+	hyperfine --export-csv "$tmp/csv" "$@" >/dev/null 2>"$tmp/err" || { cat "$tmp/err" >&2; exit 1; }
+	awk -F, -v what="$what_is" -v unit="$unit" -v f="$factor" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == "median") m = i - NF }
+		NR > 1 { t[NR] = $(NF + m) * f }
+		END { printf "%-8s %8.2f %s against %8.2f %s: ratio %.2f\n", what, t[2], unit, t[3], unit, t[2] / t[3] }
+	' "$tmp/csv"
+}
+
+echo "on $(uname -sr), $(nproc) CPUs, $(date +%F)"
+for w in $what; do
+	case $w in
+	start)
+		side_by_side start ms 1000 -N --warmup 50 --runs 1000 --output null \
+			"$stage/usr/libexec/dmabuf-contract/dmabuf_gup --list-subtests" /bin/true
+		;;
+	runner)
+		"$top/scripts/fetch-igt.sh" "$tmp/tree"
+		ninja -C "$build" benchmarks/trivial >/dev/null
+		mkdir "$tmp/root"
+		cp "$build/benchmarks/trivial" "$tmp/root/"
+		printf 'TESTLIST\ntrivial\nEND TESTLIST\n' >"$tmp/root/test-list.txt"
+		igt=$tmp/tree/opt/igt
+		# Each writes its report too: junit.xml here, results.json there.
+		side_by_side runner ms 5 -N --warmup 1 --runs 15 --output null \
+			"$stage/usr/bin/dmabuf_runner --allow-non-root -l quiet -o $tmp/root $tmp/ours" \
+			"$igt/lib/ld-linux-x86-64.so.2 --library-path $igt/lib $igt/igt_runner.bin --allow-non-root -l quiet -o $tmp/root $tmp/theirs"
+		echo "         (milliseconds a subtest)"
+		;;
+	lab)
+		run="$top/runner/vm/run.sh --kernel $kernel --root $stage --results"
+		side_by_side lab s 1 -N -i --warmup 1 --runs 3 --output null \
+			"$run $tmp/whole -- dmabuf_runner --no-report -o /usr/libexec/dmabuf-contract /results" \
+			"env LAB_APPEND='rdinit=/bin/busybox -- poweroff -f' $run $tmp/bare -- true"
+		"$stage/usr/bin/dmabuf_results" "$tmp/whole" >"$tmp/report" || :
+		tail -n 1 "$tmp/report"
+		sed -n 's/<testsuite name="\([^"]*\)".* time="\([0-9.]*\)".*/         \1: \2 s/p' "$tmp/whole/junit.xml"
+		;;
+	esac
+done
