@@ -1,0 +1,271 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The project's own tests: the units, and runs in the lab whose verdicts are known.
+set -u
+
+usage() {
+	cat <<END
+usage: scripts/check.sh [--no-lab] [--keep DIR]
+
+Builds with gcc and clang, runs the unit tests, then the lab on Debian's kernels
+of bookworm (6.1), trixie (6.12) and sid (7.2), and checks that every verdict is
+the right one, that the real igt_runner comes to the same, and that bad input is
+refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed.
+
+  --no-lab     only what needs no virtual machine
+  --keep DIR   leave the results of all runs in DIR
+END
+}
+
+lab=1
+keep=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--no-lab) lab= ;;
+	--keep) [ $# -ge 2 ] || { usage >&2; exit 2; }; keep=$2; shift ;;
+	--help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift
+done
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+[ -z "$keep" ] || mkdir -p "$keep" || exit 2
+passed=0
+failed=0
+skipped=0
+
+good() {
+	passed=$((passed + 1))
+	echo "ok       $*"
+}
+bad() {
+	failed=$((failed + 1))
+	echo "FAILED   $*"
+}
+# check WHAT COMMAND...
+check() {
+	what=$1
+	shift
+	if "$@" >"$work/log" 2>&1; then
+		good "$what"
+	else
+		bad "$what"
+		tail -n 30 "$work/log" | sed 's/^/         /'
+	fi
+}
+# refused WHAT STATUS WORDS COMMAND...: it must exit with STATUS and say WORDS
+refused() {
+	what=$1 want=$2 words=$3
+	shift 3
+	"$@" >"$work/log" 2>&1 </dev/null
+	is=$?
+	if [ $is -eq "$want" ] && grep -q -- "$words" "$work/log"; then
+		good "$what"
+	else
+		bad "$what: exit status $is, not $want, or nothing says '$words'"
+		tail -n 10 "$work/log" | sed 's/^/         /'
+	fi
+}
+
+scripts/setup.sh --check || exit 2
+
+# Every compiler that is there, and none may have anything to say.
+for cc in gcc clang; do
+	if ! command -v $cc >/dev/null; then
+		skipped=$((skipped + 1))
+		echo "skipped  build with $cc: it is not there"
+		continue
+	fi
+	check "build with $cc, without a warning" sh -c "
+		CC=$cc meson setup --werror '$work/$cc' && ninja -C '$work/$cc'"
+done
+
+scripts/run-tests.sh --build-only >"$work/log" 2>&1 || {
+	cat "$work/log"
+	echo "check.sh: the build failed" >&2
+	exit 2
+}
+stage=$top/build/stage
+tests=usr/libexec/dmabuf-contract
+
+meson test -C build --no-rebuild >"$work/log" 2>&1 || {
+	sed -n '/^FAIL/,$p' build/meson-logs/testlog.txt
+	cat "$work/log"
+}
+for kind in Ok:passed Fail:failed Timeout:failed Skipped:skipped; do
+	n=$(sed -n "s/^${kind%:*}: *\([0-9]*\)$/\1/p" "$work/log")
+	eval "${kind#*:}=\$((${kind#*:} + ${n:-0}))"
+done
+echo "units: $(grep -E '^(Ok|Fail|Skipped|Timeout):' "$work/log" | tr -s ' \n' ' ')"
+
+# What every test binary owes to IGT, without a device.
+for test in $(sed '1d;$d' "$stage/$tests/test-list.txt"); do
+	check "$test describes all its subtests" sh -c "
+		'$stage/$tests/$test' --describe >'$work/described' &&
+		! grep -q 'NO DOCUMENTATION' '$work/described' &&
+		[ \$(grep -c ^SUB '$work/described') -eq \$('$stage/$tests/$test' --list-subtests | wc -l) ]"
+done
+refused 'an unknown subtest' 79 'nknown subtest' "$stage/$tests/dmabuf_gup" --run-subtest nothing
+
+# Bad input to the command of the README.
+run=scripts/run-tests.sh
+mkdir "$work/full"
+touch "$work/full/file"
+refused 'a results path that is in use' 2 'not empty' $run -o "$work/full"
+refused 'a regular expression that is none' 2 "'('" $run --host -t '(' -o "$work/n1"
+refused 'an option that is none' 2 usage $run --frobnicate
+refused 'a file that is no kernel' 2 bzImage $run --kernel /etc/passwd -o "$work/n2"
+refused 'a kernel that is not there' 2 'nothing' $run --kernel "$work/nothing" -o "$work/n3"
+refused 'a module that is not there' 2 'nothing.ko' $run --module "$work/nothing.ko" -o "$work/n4"
+
+# flat JUNIT: "verdict binary subtest [dynamic]" a line
+flat() {
+	awk -F '"' '
+		/^<testcase/ { verdict = "pass"; class = $2; name = $4; sub(/[.]/, " ", class) }
+		/^<skipped/ { verdict = "skip" }
+		/^<(failure|error) message=/ { verdict = $4 }
+		/^<testcase.*\/>$/ || /^<\/testcase/ { print verdict, class, name }
+	' "$1" | LC_ALL=C sort
+}
+# lines N WHAT REGEX: so many lines of the last run are like this
+lines() {
+	n=$(grep -cE "$3" "$work/flat")
+	if [ "$n" -eq "$1" ]; then
+		good "$suite: $2 ($n)"
+	else
+		bad "$suite: $2: $n, not $1"
+		grep -E "$3" "$work/flat" | head -n 40 | sed 's/^/         /'
+	fi
+}
+# lab_run SUITE STATUS
+lab_run() {
+	suite=$1
+	rm -rf "$work/$suite"
+	$run --kernel "debian:$suite" -o "$work/$suite" >"$work/$suite.log" 2>&1
+	is=$?
+	release=$(cut -d ' ' -f 3 "$work/$suite/uname.txt" 2>/dev/null)
+	if [ $is -eq "$2" ]; then
+		good "$suite: run-tests.sh on ${release:-no kernel} ends with status $is"
+	else
+		bad "$suite: run-tests.sh ended with status $is, not $2"
+		tail -n 30 "$work/$suite.log" | sed 's/^/         /'
+	fi
+	if [ -e "$work/$suite/junit.xml" ]; then
+		flat "$work/$suite/junit.xml" >"$work/flat"
+	else
+		: >"$work/flat"
+	fi
+	check "$suite: junit.xml is valid" xmllint --noout --schema runner/junit.xsd "$work/$suite/junit.xml"
+	check "$suite: junitparser takes it, and it names the kernel" /usr/bin/python3 -c '
+import junitparser, sys
+xml = junitparser.JUnitXml.fromfile(sys.argv[1])
+assert sum(len(list(suite)) for suite in xml) == xml.tests > 0
+for suite in xml:
+	assert {p.name: p.value for p in suite.properties()}["kernel"] == sys.argv[2]
+' "$work/$suite/junit.xml" "$release"
+	check "$suite: no line of the report's matrix is too long" sh -c "
+		grep -E '  (pass|FAIL|skip|warn|\\.)' '$work/$suite.log' | grep -v '^ ' | awk 'length > 100 { exit 1 }'"
+	[ -z "$keep" ] || { rm -rf "$keep/$suite"; cp -r "$work/$suite" "$keep/$suite"; cp "$work/$suite.log" "$keep/"; }
+}
+
+if [ -n "$lab" ]; then
+	gup='(o-direct-read|o-direct-write|io-uring-fixed|vmsplice|rdma-reg-mr)'
+	state='(touched|untouched)'
+	# Any verdict but pass and skip, of anything but vivid.
+	accused='^(pass|skip) |(vivid-(capture|output))$'
+
+	for suite in trixie sid bookworm; do
+		case $suite in
+		bookworm) exporters='vgem-dumb virtio_gpu-dumb qxl-dumb radeon-dumb radeon-vram' ;;
+		*) exporters='heap-system udmabuf-memfd udmabuf-hugetlb vgem-dumb virtio_gpu-dumb
+			bochs-drm-dumb qxl-dumb radeon-dumb radeon-vram' ;;
+		esac
+		lab_run $suite 1
+		for e in $exporters vivid-capture vivid-output; do
+			lines 1 "$e is there" "^pass dmabuf_find expected $e\$"
+		done
+		lines $(($(echo $exporters | wc -w) + 2)) 'nothing else was expected' '^[a-z-]+ dmabuf_find expected '
+		others=$(grep -cvE "$accused" "$work/flat")
+		if [ "$others" -eq 0 ]; then
+			good "$suite: no exporter is accused but vivid"
+		else
+			bad "$suite: $others verdicts against others than vivid"
+			grep -vE "$accused" "$work/flat" | sed 's/^/         /'
+		fi
+		lines 2 'vivid breaks PFNMAP' '^fail dmabuf_vma vmflags-fd vivid-'
+		lines 4 'vivid breaks ACCOUNT' '^fail dmabuf_vma (rss|pagemap)-fd vivid-'
+		lines 2 'vivid reads back what was written' '^pass dmabuf_cpu readwrite-fd vivid-'
+		if [ $suite = bookworm ]; then
+			lines 16 'vivid lets every GUP user in, but io_uring' "^fail dmabuf_gup $gup-fd-$state vivid-"
+			lines 4 'io_uring says nothing of vivid' "^skip dmabuf_gup io-uring-fixed-fd-$state vivid-"
+			continue
+		fi
+		lines 20 'vivid lets every GUP user in' "^fail dmabuf_gup $gup-fd-$state vivid-"
+		for e in $exporters; do
+			lines 10 "every GUP user is refused by $e" "^pass dmabuf_gup $gup-fd-$state $e\$"
+			lines 3 "$e looks as it must" "^pass dmabuf_vma (vmflags|rss|pagemap)-fd $e\$"
+			lines 5 "CPU access to $e works" "^pass dmabuf_cpu [a-z-]+-fd $e\$"
+		done
+		lines 12 'radeon moves a buffer, and obeys' "^pass dmabuf_move (contents|refused-$gup)-(fd|native) radeon-vram\$"
+		[ $suite = sid ] || lines 12 'bochs moves a buffer, and obeys' \
+			"^pass dmabuf_move (contents|refused-$gup)-(fd|native) bochs-drm-dumb\$"
+	done
+
+	# The same kernel again: the same names, the same verdicts.
+	flat "$work/trixie/junit.xml" >"$work/first"
+	mv "$work/trixie" "$work/trixie.first"
+	lab_run trixie 1
+	check 'a second run comes to the same' diff "$work/first" "$work/flat"
+
+	# The real runner, in the lab, and the real reader, on what our runner wrote.
+	if scripts/fetch-igt.sh "$work/igt" >"$work/log" 2>&1; then
+		check 'igt_runner runs the installed suite in the lab' runner/vm/run.sh \
+			--root "$stage" --root "$work/igt" --results "$work/theirs" -- \
+			/opt/igt/igt_runner -o "/$tests" /results
+		build/runner/dmabuf_results "$work/theirs" >"$work/log" 2>&1
+		check 'dmabuf_results and igt_results agree on it' \
+			scripts/compare-igt.py "$work/theirs/results.json" "$work/theirs/junit.xml"
+		check 'and its verdicts are those of dmabuf_runner' \
+			scripts/compare-igt.py "$work/theirs/results.json" "$work/trixie/junit.xml"
+		check 'igt_results reads what dmabuf_runner wrote' "$work/igt/opt/igt/igt_results" "$work/trixie"
+		check 'and comes to the same' \
+			scripts/compare-igt.py "$work/trixie/results.json" "$work/trixie/junit.xml"
+		[ -z "$keep" ] || { rm -rf "$keep/igt_runner"; cp -r "$work/theirs" "$keep/igt_runner"; }
+	else
+		bad 'igt-gpu-tools cannot be fetched'
+		cat "$work/log"
+	fi
+
+	# One dynamic subtest, by hand.
+	refused 'one dynamic subtest runs alone and says why it fails' 98 'PFNMAP: the VMA' runner/vm/run.sh \
+		--root "$stage" --results "$work/one" -- "/$tests/dmabuf_vma" \
+		--run-subtest vmflags-fd --dynamic-subtest vivid-capture
+	if [ "$(grep -c '^Starting dynamic' "$work/log")" -eq 1 ]; then
+		good 'and it alone'
+	else
+		bad 'others ran with it'
+	fi
+
+	# What does not get to its end.
+	refused 'a suite that the archive does not have' 2 nonsuch $run --kernel debian:nonsuch -o "$work/n5"
+	head -c 600 /dev/zero >"$work/no.ko"
+	refused 'a module that does not load' 2 'does not load' $run --module "$work/no.ko" -o "$work/n6"
+	kernel=$(runner/vm/kernel.sh debian:trixie | sed -n 's/^bzimage=//p')
+	head -c 3000000 "$kernel" >"$work/vmlinuz"
+	refused 'a kernel that does not boot' 125 'did not boot' runner/vm/run.sh --kernel "$work/vmlinuz" \
+		--inactivity 10 --results "$work/n7" -- true
+	refused 'a guest that dies' 125 'died' runner/vm/run.sh --results "$work/n8" -- \
+		sh -c 'echo kept >/results/kept; echo c >/proc/sysrq-trigger; sleep 60'
+	check 'what it had written is kept' grep -q kept "$work/n8/kept"
+	refused 'a guest that hangs' 125 'said nothing' runner/vm/run.sh --results "$work/n9" --inactivity 3 -- \
+		sleep 1000
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
