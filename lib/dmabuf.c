@@ -88,6 +88,9 @@ struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
 	struct dmabuf buf = { .exporter = e, .fd = -1, .dev = -1 };
 	off_t end;
 
+	dmabuf_require(!e->max_size || size <= e->max_size,
+		       "%s has %zu bytes in all, and %zu are needed", e->name, e->max_size,
+		       size);
 	dmabuf_stage("allocating %zu bytes from %s", size, e->name);
 	errno = 0;
 	dmabuf_require(e->kind->alloc(e, size, &buf),
@@ -119,10 +122,19 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way)
 
 	dmabuf_require_way(buf->exporter, way);
 	dmabuf_stage("mapping %s through the %s", buf->exporter->name, way->name);
-	p = way->map(buf, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	p = way->map(buf, NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped through the %s: %s",
 		       buf->exporter->name, way->name, strerror(errno));
 	return p;
+}
+
+const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	static char name[128];
+
+	snprintf(name, sizeof(name), "%s, mapped through the %s", buf->exporter->name,
+		 way->name);
+	return name;
 }
 
 bool dmabuf_move(struct dmabuf *buf)

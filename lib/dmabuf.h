@@ -66,6 +66,7 @@ struct dmabuf_exporter {
 	char name[64];		/* the same on every run: the dynamic subtest's name */
 	char path[280];		/* of its device node */
 	unsigned int type;	/* for the kind's own use */
+	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 };
 
@@ -82,8 +83,8 @@ struct dmabuf_way {
 	const char *(*why_not)(const struct dmabuf_exporter *e);
 
 	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
-	void *(*map)(const struct dmabuf *buf, size_t length, int prot, int flags,
-		     off_t offset);
+	void *(*map)(const struct dmabuf *buf, void *addr, size_t length, int prot,
+		     int flags, off_t offset);
 };
 
 extern const struct dmabuf_way *const dmabuf_ways[];
@@ -139,6 +140,9 @@ void dmabuf_close(struct dmabuf *buf);
  * such way in to this buffer.
  */
 void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way);
+
+/* "EXPORTER, mapped through the WAY", for messages (static). */
+const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_way *way);
 
 /*
  * dmabuf_move:

@@ -35,6 +35,9 @@ bool drm_export(struct dmabuf *buf);
 /* The .native_offset by DRM_IOCTL_MODE_MAP_DUMB; any GEM handle will do. */
 bool drm_dumb_offset(int fd, uint32_t handle, uint64_t *offset);
 
+/* The video memory of a radeon in bytes; 0 if it does not say. */
+size_t drm_radeon_vram(int fd);
+
 /* The .close_handle of every GEM driver. */
 void drm_close_handle(struct dmabuf *buf);
 
