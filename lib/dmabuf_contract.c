@@ -12,6 +12,7 @@ static const struct dmabuf_clause clauses[] = {
 	{ "ACCOUNT", "the pages are not accounted as normal memory" },
 	{ "ENTRY", "an importer's mmap of an imported DMA buffer obeys the same rules" },
 	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
+	{ "HUGE", "huge mappings obey the same rules, at a huge page's alignment too" },
 	{ "MOVE", "when the exporter moves the buffer, the next CPU access sees the new place with unchanged contents" },
 	{ "LIFE", "the mapping keeps the whole DMA buffer alive, and nothing else does" },
 	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
@@ -122,6 +123,11 @@ void dmabuf_stage(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Where a skip goes while dmabuf_skips() asks whether there would be one. */
+static sigjmp_buf *skip_to;
+static char *skip_reason;
+static size_t skip_reason_len;
+
 void dmabuf_skip(const char *fmt, ...)
 {
 	char text[1024];
@@ -130,18 +136,53 @@ void dmabuf_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (skip_to) {
+		snprintf(skip_reason, skip_reason_len, "%s", text);
+		siglongjmp(*skip_to, 1);
+	}
 	if (in_child)
 		conclude(SKIPPED, "%s", text);
 	igt_skip("%s", text);
+}
+
+bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_t len)
+{
+	sigjmp_buf here;
+
+	skip_reason = why;
+	skip_reason_len = len;
+	skip_to = &here;
+	if (sigsetjmp(here, 0)) {
+		skip_to = NULL;
+		return true;
+	}
+	fn(arg);
+	skip_to = NULL;
+	return false;
+}
+
+static const char *blamed, *blamed_how;
+
+void dmabuf_blame(const char *clause, const char *how)
+{
+	blamed = clause;
+	blamed_how = how;
 }
 
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 {
 	char text[3072];
 	va_list ap;
+	int n = 0;
 
+	/* The evidence says which rule it was that failed there. */
+	if (blamed && strcmp(blamed, clause)) {
+		n = snprintf(text, sizeof(text), "%s, this does not hold: %s: %s\n",
+			     blamed_how, clause, dmabuf_clause(clause)->rule);
+		clause = blamed;
+	}
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	if (in_child)
 		conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,

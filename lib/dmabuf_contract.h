@@ -66,11 +66,27 @@ void dmabuf_skip(const char *fmt, ...)
 #define dmabuf_require(expr, ...) \
 	do { if (!(expr)) dmabuf_skip(__VA_ARGS__); } while (0)
 
+/*
+ * dmabuf_skips:
+ *
+ * Calls fn and returns whether it wanted to skip, with the reason in why, instead
+ * of doing so: for a facility of which a test needs any, not this one.
+ */
+bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_t len);
+
 /* Ends the current subtest as failed: the clause, in words, and the evidence. */
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3))) __attribute__((noreturn));
 #define dmabuf_must(clause, expr, ...) \
 	do { if (!(expr)) dmabuf_violation(clause, __VA_ARGS__); } while (0)
+
+/*
+ * dmabuf_blame:
+ *
+ * From here on a violation of any clause is one of this clause, for it comes of how
+ * the mapping was made, said in a few words. NULL: no longer.
+ */
+void dmabuf_blame(const char *clause, const char *how);
 
 /*
  * dmabuf_inherit_verdict:

@@ -64,6 +64,21 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	close(fd);
 }
 
+static void prepare_page(const void *user)
+{
+	gup_prepare(user, sysconf(_SC_PAGESIZE));
+}
+
+bool gup_works(const struct gup_user *user)
+{
+	char why[256];
+
+	if (!dmabuf_skips(prepare_page, user, why, sizeof(why)))
+		return true;
+	igt_info("Without %s: %s\n", user->name, why);
+	return false;
+}
+
 void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 			 const struct dmabuf_way *way, enum page_state state,
 			 const char *which, void *addr, size_t length)

@@ -10,10 +10,10 @@
 #include "exporters/drm.h"
 #include "igt.h"
 
-static void *map_fd(const struct dmabuf *buf, size_t length, int prot, int flags,
-		    off_t offset)
+static void *map_fd(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
-	return mmap(NULL, length, prot, flags, buf->fd, offset);
+	return mmap(addr, length, prot, flags, buf->fd, offset);
 }
 
 static const struct dmabuf_way way_fd = {
@@ -28,15 +28,15 @@ static const char *no_native(const struct dmabuf_exporter *e)
 	return e->kind->native_offset ? NULL : "this exporter has no GEM mmap of its own";
 }
 
-static void *map_native(const struct dmabuf *buf, size_t length, int prot, int flags,
-			off_t offset)
+static void *map_native(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
 	uint64_t base;
 
 	dmabuf_require(buf->exporter->kind->native_offset(buf, &base),
 		       "%s gives no mmap offset for its own buffer: %s",
 		       buf->exporter->name, strerror(errno));
-	return mmap(NULL, length, prot, flags, buf->dev, base + offset);
+	return mmap(addr, length, prot, flags, buf->dev, base + offset);
 }
 
 static const struct dmabuf_way way_native = {
@@ -95,8 +95,8 @@ static const char *no_import(const struct dmabuf_exporter *e)
 	       "no other device here redirects the mmap of an imported buffer to dma_buf_mmap()";
 }
 
-static void *map_import(const struct dmabuf *buf, size_t length, int prot, int flags,
-			off_t offset)
+static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
 	struct offset_request request = { };
 	const struct drm_card *card;
@@ -112,7 +112,7 @@ static void *map_import(const struct dmabuf *buf, size_t length, int prot, int f
 				 &request),
 		       "%s gives no mmap offset for an imported buffer: %s", card->driver,
 		       strerror(errno));
-	return mmap(NULL, length, prot, flags, fd, request.offset + offset);
+	return mmap(addr, length, prot, flags, fd, request.offset + offset);
 }
 
 static const struct dmabuf_way way_import = {

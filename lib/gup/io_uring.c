@@ -32,6 +32,8 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_io_uring = {
 	.name = "io-uring-fixed",
 	.description = "io_uring_register_buffers() (long-term pins by pin_user_pages)",
+	.writes = true,
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = attempt,
 };

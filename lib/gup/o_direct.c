@@ -95,6 +95,8 @@ static ssize_t write_from(void *addr, size_t length)
 const struct gup_user gup_o_direct_read = {
 	.name = "o-direct-read",
 	.description = "read() from a file opened with O_DIRECT (references for writing)",
+	.writes = true,
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = read_into,
 };
@@ -102,6 +104,7 @@ const struct gup_user gup_o_direct_read = {
 const struct gup_user gup_o_direct_write = {
 	.name = "o-direct-write",
 	.description = "write() to a file opened with O_DIRECT (references for reading)",
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = write_from,
 };

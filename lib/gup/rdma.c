@@ -91,6 +91,7 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_rdma = {
 	.name = "rdma-reg-mr",
 	.description = "ibv_reg_mr() for local writing (long-term pins by ib_umem_get)",
+	.writes = true,
 	.setup = setup,
 	.attempt = attempt,
 };
