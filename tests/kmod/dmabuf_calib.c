@@ -130,7 +130,7 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_MIXED },
 	{ "mixed-special", "PFNMAP", "a mixed map with special entries",
 	  CALIB_MIXED_SPECIAL },
-	{ "not-special", "SPECIAL", "VM_PFNMAP, but entries that are not special",
+	{ "not-special", "SPECIAL,ACCOUNT", "VM_PFNMAP, but entries that are not special",
 	  CALIB_NOT_SPECIAL },
 	{ "last-page", "SPECIAL,WHOLE", "the last page is a normal one",
 	  CALIB_FAULT, CALIB_LAST_PAGE, CALIB_NOT_SPECIAL },
@@ -256,8 +256,10 @@ static DEFINE_MUTEX(calib_leaked_lock);
 static LIST_HEAD(calib_leaked);
 
 /*
- * Memory. Pages of one buffer are all of order 0, so that they can be mapped,
- * counted and freed one by one, but blocks of a PMD are contiguous.
+ * Memory, in pages with a reference each, so that they can be mapped, counted and
+ * freed one by one. They come in pairs: without a VMA that allows it, the lockless
+ * get_user_pages() takes only pages of large folios for what they are (single
+ * ones could be those of memfd_secret()). Whole PMDs are contiguous if asked for.
  */
 static void calib_free_pages(struct page **pages, unsigned long count)
 {
@@ -291,12 +293,18 @@ static struct page **calib_alloc_pages(unsigned long count, bool huge)
 				pages[i++] = page + j;
 			continue;
 		}
-		page = alloc_page(GFP_HIGHUSER | __GFP_ZERO);
+		page = alloc_pages(GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP, 1);
 		if (!page) {
 			calib_free_pages(pages, count);
 			return NULL;
 		}
+		/* Beyond the end of any file: a fault maps one page, not the folio. */
+		page_folio(page)->index = ULONG_MAX >> PAGE_SHIFT;
 		pages[i++] = page;
+		if (i < count) {
+			get_page(page);
+			pages[i++] = page + 1;
+		}
 	}
 	return pages;
 }
