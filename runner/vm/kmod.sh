@@ -187,10 +187,10 @@ unset ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS MAKEFLAGS KBUILD_EXTRA_SYMBOLS ||
 # Warnings name the file, not the folder that it was built in.
 make -C "$build" M="$tmp/src" "$@" KCFLAGS="-fmacro-prefix-map=$tmp/src/=" modules \
 	>"$tmp/log" 2>&1 </dev/null || {
-	grep -E -A 4 'error|Error|ERROR|\*\*\*|not found' "$tmp/log" | head -n 40 >&2
+	grep -E -A 4 'error|Error|ERROR|\*\*\*|not found' "$tmp/log" | sed "s|$tmp/src/||g" | head -n 40 >&2
 	die "$src does not build for $release"
 }
-grep -A 4 "^$tmp/src/.*warning: " "$tmp/log" >&2 || :
+grep -A 4 "^$tmp/src/.*warning: " "$tmp/log" | sed "s|$tmp/src/||g" >&2 || :
 
 set -- "$tmp"/src/*.ko
 [ -f "$1" ] || die "$src builds, but makes no module"

@@ -42,6 +42,19 @@
 #define calib_pfn(pfn)	(pfn)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define CALIB_DEVNODE_CONST
+#else
+#define CALIB_DEVNODE_CONST	const
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
 /* How a mapping gets its page-table entries. */
 enum calib_how {
 	CALIB_REMAP,		/* remap_pfn_range(), all of them at mmap */
@@ -1127,7 +1140,7 @@ static const struct file_operations calib_leaked_fops = {
 	.release = single_release,
 };
 
-static char *calib_devnode(const struct device *dev, umode_t *mode)
+static char *calib_devnode(CALIB_DEVNODE_CONST struct device *dev, umode_t *mode)
 {
 	return kasprintf(GFP_KERNEL, "dma_calib/%s", dev_name(dev));
 }
