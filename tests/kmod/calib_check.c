@@ -455,6 +455,19 @@ static bool large(void)
 	return true;
 }
 
+static bool if_aligned(void)
+{
+	uint32_t *p;
+
+	want(obeys(map(buf, SIZE), SIZE));
+	close(buf);
+	buf = alloc_from(dev, 2 * PMD, O_RDWR);
+	want(obeys(map_at(aligned(3 * PMD) + PAGE / 4, buf, 2 * PMD, RW, MAP_SHARED, 0), 2 * PMD));
+	p = map_at(aligned(PMD), buf, PMD, RW, MAP_SHARED, PMD);
+	want(pins(p) && pins(word(p, 511)));
+	return true;
+}
+
 static bool readonly(void)
 {
 	want(obeys(map(buf, SIZE), SIZE));
@@ -685,6 +698,19 @@ static bool not_zapped(void)
 	return true;
 }
 
+static bool half_zapped(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(filled(p, SIZE, 1));
+	q = map(buf, SIZE);
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE / 2, 2) && filled(word(q, 8), SIZE / 2, 9));
+	return true;
+}
+
 static bool not_copied(void)
 {
 	uint32_t *p = map(buf, SIZE);
@@ -810,6 +836,7 @@ static const struct {
 	{ "last-page", last_page },
 	{ "offset", offset },
 	{ "large", large },
+	{ "aligned", if_aligned },
 	{ "readonly", readonly },
 	{ "private", private },
 	{ "second", second },
@@ -827,6 +854,7 @@ static const struct {
 	{ "sigbus", sigbus },
 	{ "wrong-page", wrong_page },
 	{ "not-zapped", not_zapped },
+	{ "half-zapped", half_zapped },
 	{ "not-copied", not_copied },
 	{ "late-lost", late_lost },
 	{ "refault-refused", refault_refused },

@@ -72,6 +72,7 @@ enum calib_when {
 	/* Decided at mmap, for the mapping. */
 	CALIB_AT_OFFSET,
 	CALIB_IF_LARGE,
+	CALIB_IF_ALIGNED,
 	CALIB_IF_READONLY,
 	CALIB_IF_PRIVATE,
 	CALIB_IF_SECOND,
@@ -104,6 +105,7 @@ enum calib_when {
 #define CALIB_PINNED		BIT(16)
 #define CALIB_WARNS		BIT(17)
 #define CALIB_TAINTS		BIT(18)
+#define CALIB_HALF_ZAPPED	BIT(19)
 
 /**
  * struct calib_row - an exporter
@@ -151,6 +153,8 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, CALIB_AT_OFFSET, CALIB_PAGES },
 	{ "large", "WHOLE", "normal pages if the buffer is larger than 1 MiB",
 	  CALIB_FAULT, CALIB_IF_LARGE, CALIB_PAGES },
+	{ "aligned", "HUGE", "normal pages if a whole PMD could map them",
+	  CALIB_FAULT, CALIB_IF_ALIGNED, CALIB_PAGES },
 	{ "readonly", "PFNMAP,SPECIAL,GUP,ACCOUNT", "normal pages if mapped read-only",
 	  CALIB_FAULT, CALIB_IF_READONLY, CALIB_PAGES },
 	{ "private", "PFNMAP,SPECIAL,GUP,ACCOUNT", "normal pages if MAP_PRIVATE",
@@ -194,6 +198,8 @@ static const struct calib_row calib_rows[] = {
 	/* Moves. */
 	{ "not-zapped", "MOVE", "a move leaves the old page-table entries",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_ZAPPED },
+	{ "half-zapped", "MOVE,WHOLE", "a move leaves those of the second half",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_HALF_ZAPPED },
 	{ "not-copied", "MOVE", "a move loses the contents",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_COPIED },
 	{ "late-lost", "MOVE,RACE", "a move loses what is written while it copies",
@@ -351,11 +357,11 @@ static void calib_buf_put(struct calib_buf *buf)
 
 /* Mappings. */
 
-/* All entries that lead to the buffer; of VMAs whose file is the dma-buf's. */
-static void calib_zap(struct calib_buf *buf)
+/* All entries that lead to its first pages, of VMAs whose file is the dma-buf's. */
+static void calib_zap(struct calib_buf *buf, unsigned long count)
 {
 	unmap_mapping_range(buf->dmabuf->file->f_mapping, 0,
-			    (loff_t)buf->count << PAGE_SHIFT, 1);
+			    (loff_t)count << PAGE_SHIFT, 1);
 }
 
 static bool calib_map_is_other(struct calib_buf *buf, const struct vm_area_struct *vma)
@@ -365,6 +371,9 @@ static bool calib_map_is_other(struct calib_buf *buf, const struct vm_area_struc
 		return vma->vm_pgoff;
 	case CALIB_IF_LARGE:
 		return buf->count > CALIB_LARGE_SIZE >> PAGE_SHIFT;
+	case CALIB_IF_ALIGNED:
+		return !((vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT)) & ~PMD_MASK) &&
+		       ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
 	case CALIB_IF_READONLY:
 		return !(vma->vm_flags & VM_WRITE);
 	case CALIB_IF_PRIVATE:
@@ -410,7 +419,7 @@ static void calib_vm_open(struct vm_area_struct *vma)
 	 */
 	if ((buf->row->when == CALIB_IN_CHILD && child) ||
 	    (buf->row->when == CALIB_AFTER_SPLIT && part))
-		calib_zap(buf);
+		calib_zap(buf, buf->count);
 	mutex_unlock(&buf->lock);
 }
 
@@ -618,6 +627,7 @@ static int calib_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 static int calib_move(struct calib_buf *buf)
 {
 	const unsigned int flags = buf->row->flags;
+	const bool leave = flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED);
 	struct page **pages, **old;
 	int ret = 0;
 
@@ -627,7 +637,7 @@ static int calib_move(struct calib_buf *buf)
 
 	mutex_lock(&buf->lock);
 	if (buf->attached || ((flags & CALIB_PINNED) && buf->moves) ||
-	    ((flags & CALIB_NOT_ZAPPED) && buf->moves == ARRAY_SIZE(buf->old_pages))) {
+	    (leave && buf->moves == ARRAY_SIZE(buf->old_pages))) {
 		ret = -EBUSY;
 		goto out;
 	}
@@ -636,14 +646,16 @@ static int calib_move(struct calib_buf *buf)
 		/* Time for somebody to write to the old place. */
 		msleep(20);
 	}
-	if (!(flags & CALIB_NOT_ZAPPED))
-		calib_zap(buf);
+	if (flags & CALIB_HALF_ZAPPED)
+		calib_zap(buf, DIV_ROUND_UP(buf->count, 2));
+	else if (!(flags & CALIB_NOT_ZAPPED))
+		calib_zap(buf, buf->count);
 	if (!(flags & (CALIB_LATE_LOST | CALIB_NOT_COPIED)))
 		calib_copy_pages(pages, buf->pages, buf->count);
 	old = buf->pages;
 	buf->pages = pages;
 	pages = old;
-	if (flags & CALIB_NOT_ZAPPED) {
+	if (leave) {
 		buf->old_pages[buf->moves] = old;
 		pages = NULL;
 	}
