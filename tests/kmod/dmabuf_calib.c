@@ -490,8 +490,8 @@ out:
 	return ret;
 }
 
-/* PMDs are special from 6.12 on. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && defined(CONFIG_TRANSPARENT_HUGEPAGE)
+/* There are special PMDs (x86: from 6.12 on). */
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 static vm_fault_t calib_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	const unsigned long count = 1UL << (PMD_SHIFT - PAGE_SHIFT);
@@ -527,7 +527,7 @@ static const struct vm_operations_struct calib_vm_ops = {
 	.open = calib_vm_open,
 	.close = calib_vm_close,
 	.fault = calib_vm_fault,
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && defined(CONFIG_TRANSPARENT_HUGEPAGE)
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 	.huge_fault = calib_vm_huge_fault,
 #endif
 };
