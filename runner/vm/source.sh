@@ -87,6 +87,17 @@ END
 [ -z "$missing" ] ||
 	die "to build a kernel, install: $(echo "$missing" | tr '\n' ' ')"
 
+# Of the suites, the oldest one that has it.
+suite=
+for s in bookworm trixie sid experimental; do
+	why=$("$here/archive.sh" --list $s - "linux-source-$version" 2>&1 >/dev/null) && suite=$s && break
+	case $why in
+	*'has no package'* | *'has no suite'*) ;;
+	*) die "$s cannot be asked for linux-source-$version: $why" ;;
+	esac
+done
+[ -n "$suite" ] || die "no suite of the archive has linux-source-$version"
+
 # One builds, others wait for it.
 exec 9>"$kernels/$name.lock"
 if ! flock -n 9; then
@@ -115,17 +126,6 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Of the suites, the oldest one that has it.
-suite=
-for s in bookworm trixie sid experimental; do
-	why=$("$here/archive.sh" --list $s - "linux-source-$version" 2>&1 >/dev/null) && suite=$s && break
-	case $why in
-	*'has no package'* | *'has no suite'*) ;;
-	*) die "$s cannot be asked for linux-source-$version: $why" ;;
-	esac
-done
-[ -n "$suite" ] || die "no suite of the archive has linux-source-$version"
-
 say "fetching linux-source-$version from $suite"
 "$here/archive.sh" "$suite" "$tmp/package" "linux-source-$version" 9>&- || exit 2
 say "unpacking it"
@@ -153,10 +153,12 @@ run() {
 		now=$(date +%s)
 		[ $((now - told)) -ge 15 ] || continue
 		told=$now
-		say "$what: $(awk -v s=$((now - started)) '
+		say "$what: $(awk -v s=$((now - started)) -v here="$PWD/" '
 			$1 ~ /^(CC|AS)$/ { n++; f = $NF }
 			END {
 				sub("/[^/]*$", "", f)
+				if (index(f, here) == 1)
+					f = substr(f, length(here) + 1)
 				printf "%d files in %d:%02d min, now in %s", n, s / 60, s % 60, f
 			}' "$log")"
 	done
