@@ -11,6 +11,7 @@
 /* The table: one line for each file in lib/exporters/. */
 static const struct dmabuf_exporter_kind *const kinds[] = {
 	&dmabuf_heap,
+	&dmabuf_calib,
 	&dmabuf_udmabuf,
 	&dmabuf_drm_dumb,
 	&dmabuf_drm_radeon,
