@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -14,9 +15,11 @@ static const struct dmabuf_clause clauses[] = {
 	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
 	{ "HUGE", "huge mappings obey the same rules, at a huge page's alignment too" },
 	{ "MOVE", "when the exporter moves the buffer, the next CPU access sees the new place with unchanged contents" },
+	{ "RACE", "refaults that race with a move see the right place, and pins stay refused meanwhile" },
 	{ "LIFE", "the mapping keeps the whole DMA buffer alive, and nothing else does" },
 	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
 	{ "PIN", "no user of get_user_pages keeps a reference after it was refused" },
+	{ "WARN", "a kernel that warns of a mapping, or is tainted by it, has found it to be wrong" },
 };
 
 const struct dmabuf_clause *dmabuf_clause(const char *id)
@@ -30,10 +33,30 @@ const struct dmabuf_clause *dmabuf_clause(const char *id)
 
 void dmabuf_judges(const char *ids, const char *more_ids)
 {
+	/* In every part the kernel is watched for WARN. */
 	if (more_ids && more_ids[0])
-		igt_info("Clause: %s %s\n", ids, more_ids);
+		igt_info("Clause: %s %s WARN\n", ids, more_ids);
 	else
-		igt_info("Clause: %s\n", ids);
+		igt_info("Clause: %s WARN\n", ids);
+}
+
+/*
+ * What the kernel says of its own state (admin-guide/tainted-kernels.rst), less
+ * what loading a module does: machine check, bad page, userspace, oops, warning,
+ * soft lockup.
+ */
+#define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | 1ul << 9 | 1ul << 14)
+
+static unsigned long taints(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long mask = 0;
+
+	if (f && fscanf(f, "%lu", &mask) != 1)
+		mask = 0;
+	if (f)
+		fclose(f);
+	return mask & TAINTS;
 }
 
 enum verdict { NONE, HELD, SKIPPED, VIOLATED };
@@ -67,9 +90,49 @@ static void bad_access(int sig, siginfo_t *info, void *context)
 	__attribute__((noreturn));
 static void bad_access(int sig, siginfo_t *info, void *context)
 {
-	conclude(VIOLATED, "WHOLE: %s\nSIG%s at address %p while %s\n",
-		 dmabuf_clause("WHOLE")->rule, sigabbrev_np(sig), info->si_addr,
-		 outcome->stage);
+	dmabuf_violation("WHOLE", "SIG%s at address %p while %s\n", sigabbrev_np(sig),
+			 info->si_addr, outcome->stage);
+}
+
+static unsigned long taints_before;
+static int kernel_log = -1;
+
+static void open_kernel_log(void)
+{
+	if (kernel_log < 0)
+		kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kernel_log >= 0)
+		lseek(kernel_log, 0, SEEK_END);
+}
+
+/* WARN() and BUG() since then: the line that names the place; NULL if there is none. */
+static const char *kernel_complaint(void)
+{
+	static char record[8192];
+	ssize_t n;
+
+	while (kernel_log >= 0 && ((n = read(kernel_log, record, sizeof(record) - 1)) > 0 ||
+				   (n < 0 && errno == EPIPE))) {
+		const char *text;
+
+		record[n < 0 ? 0 : n] = 0;
+		record[strcspn(record, "\n")] = 0;
+		text = strchr(record, ';');
+		if (text && (!strncmp(text, ";WARNING: ", 10) || !strncmp(text, ";BUG: ", 6)))
+			return text + 1;
+	}
+	return NULL;
+}
+
+/* WARN: no part of a test gets away with it, whatever else it was about. */
+static void kernel_must_be_quiet(void)
+{
+	const char *complaint = kernel_complaint();
+
+	dmabuf_must("WARN", !complaint, "the kernel log has: %s\n", complaint);
+	dmabuf_must("WARN", !(taints() & ~taints_before),
+		    "/proc/sys/kernel/tainted has the new bits %#lx\n",
+		    taints() & ~taints_before);
 }
 
 bool __dmabuf_limited_enter(int seconds)
@@ -82,6 +145,8 @@ bool __dmabuf_limited_enter(int seconds)
 	igt_assert(outcome != MAP_FAILED);
 	memset(outcome, 0, sizeof(*outcome));
 	strcpy(outcome->stage, "starting");
+	taints_before = taints();
+	open_kernel_log();
 
 	if (__igt_fork()) {
 		in_child = true;
@@ -93,6 +158,7 @@ bool __dmabuf_limited_enter(int seconds)
 
 	switch (outcome->verdict) {
 	case HELD:
+		kernel_must_be_quiet();
 		return false;
 	case SKIPPED:
 		igt_skip("%s", outcome->text);
