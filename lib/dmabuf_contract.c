@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -13,13 +14,16 @@ static const struct dmabuf_clause clauses[] = {
 	{ "ACCOUNT", "the pages are not accounted as normal memory" },
 	{ "ENTRY", "an importer's mmap of an imported DMA buffer obeys the same rules" },
 	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
+	{ "HELPER", "drivers on the DMA helpers obey the same rules" },
 	{ "HUGE", "huge mappings obey the same rules, at a huge page's alignment too" },
 	{ "MOVE", "when the exporter moves the buffer, the next CPU access sees the new place with unchanged contents" },
 	{ "RACE", "refaults that race with a move see the right place, and pins stay refused meanwhile" },
 	{ "LIFE", "the mapping keeps the whole DMA buffer alive, and nothing else does" },
 	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
+	{ "RO", "what is mapped or exported read-only never becomes writable" },
 	{ "PIN", "no user of get_user_pages keeps a reference after it was refused" },
-	{ "WARN", "a kernel that warns of a mapping, or is tainted by it, has found it to be wrong" },
+	{ "NOTIFY", "those who map the buffer without get_user_pages follow its moves" },
+	{ "WARN", "neither mapping a DMA buffer nor using it makes the kernel warn" },
 };
 
 const struct dmabuf_clause *dmabuf_clause(const char *id)
@@ -71,6 +75,10 @@ struct outcome {
 static struct outcome *outcome;
 static bool in_child;
 
+/* Where to go on if an access faults that may. */
+static sigjmp_buf faulted;
+static volatile bool may_fault;
+
 /* Ends the child with its verdict. */
 static void conclude(enum verdict verdict, const char *fmt, ...)
 	__attribute__((noreturn)) __attribute__((format(printf, 2, 3)));
@@ -90,6 +98,8 @@ static void bad_access(int sig, siginfo_t *info, void *context)
 	__attribute__((noreturn));
 static void bad_access(int sig, siginfo_t *info, void *context)
 {
+	if (may_fault)
+		siglongjmp(faulted, 1);
 	dmabuf_violation("WHOLE", "SIG%s at address %p while %s\n", sigabbrev_np(sig),
 			 info->si_addr, outcome->stage);
 }
@@ -176,6 +186,32 @@ bool __dmabuf_limited_enter(int seconds)
 void __dmabuf_limited_leave(void)
 {
 	conclude(HELD, "%s", "");
+}
+
+bool dmabuf_load_faults(const void *addr)
+{
+	igt_assert(in_child);
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	(void)*(const volatile uint32_t *)addr;
+	may_fault = false;
+	return false;
+}
+
+bool dmabuf_store_faults(void *addr, uint32_t value)
+{
+	igt_assert(in_child);
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	*(volatile uint32_t *)addr = value;
+	may_fault = false;
+	return false;
 }
 
 void dmabuf_stage(const char *fmt, ...)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dmabuf_clause {
 	const char *id;
@@ -59,6 +60,15 @@ void __dmabuf_limited_leave(void) __attribute__((noreturn));
  * crashes.
  */
 void dmabuf_stage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * dmabuf_load_faults, dmabuf_store_faults:
+ *
+ * Whether a load or a store of 32 bits ends in SIGSEGV or SIGBUS. Only in a
+ * dmabuf_limited() block, where any other access that faults is a violation.
+ */
+bool dmabuf_load_faults(const void *addr);
+bool dmabuf_store_faults(void *addr, uint32_t value);
 
 /* Ends the current subtest as skipped: nothing can be said, and this is why. */
 void dmabuf_skip(const char *fmt, ...)
