@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
@@ -20,7 +21,9 @@ static bool read_vma(const void *addr, struct proc_vma *vma)
 		uintptr_t start, end;
 		size_t kib;
 
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
+		/* Fields begin with a capital; scanning each for an address is slow. */
+		if (!isupper((unsigned char)line[0]) &&
+		    sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
 			inside = (uintptr_t)addr >= start && (uintptr_t)addr < end;
 		else if (!inside)
 			continue;
@@ -28,6 +31,8 @@ static bool read_vma(const void *addr, struct proc_vma *vma)
 			vma->rss = kib * 1024;
 		else if (sscanf(line, "Pss: %zu kB", &kib) == 1)
 			vma->pss = kib * 1024;
+		else if (sscanf(line, "Locked: %zu kB", &kib) == 1)
+			vma->locked = kib * 1024;
 		else if (sscanf(line, "VmFlags: %127[^\n]", vma->flags) == 1)
 			complete = true;	/* the last line of a VMA */
 	}

@@ -14,7 +14,7 @@
 /* A VMA by /proc/self/smaps. */
 struct proc_vma {
 	char flags[128];	/* the codes of VmFlags, each with a blank behind it */
-	size_t rss, pss;	/* in bytes */
+	size_t rss, pss, locked;	/* in bytes */
 };
 
 /*
