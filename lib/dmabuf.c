@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <getopt.h>
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
@@ -84,9 +85,17 @@ void dmabuf_require_moves(const struct dmabuf_exporter *e)
 	dmabuf_require(e->moves, "no way is known to make %s move a buffer", e->name);
 }
 
-struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
+void dmabuf_require_read_only(const struct dmabuf_exporter *e)
 {
-	struct dmabuf buf = { .exporter = e, .fd = -1, .dev = -1 };
+	dmabuf_require(e->kind->read_only, "%s makes no read-only file descriptors",
+		       e->name);
+}
+
+static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool read_only)
+{
+	struct dmabuf buf = {
+		.exporter = e, .fd = -1, .dev = -1, .read_only = read_only,
+	};
 	off_t end;
 
 	dmabuf_require(!e->max_size || size <= e->max_size,
@@ -102,6 +111,23 @@ struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
 		    "%s: a buffer of %zu bytes was asked for and the dma-buf has %lld\n",
 		    e->name, size, (long long)end);
 	buf.size = end;
+	return buf;
+}
+
+struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
+{
+	return alloc(e, size, false);
+}
+
+struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size)
+{
+	struct dmabuf buf;
+
+	dmabuf_require_read_only(e);
+	buf = alloc(e, size, true);
+	dmabuf_require((fcntl(buf.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+		       "%s was asked for a read-only file descriptor and made one for writing",
+		       e->name);
 	return buf;
 }
 

@@ -23,6 +23,7 @@ struct dmabuf {
 	int dev;		/* the exporter's device, or -1 */
 	uint32_t handle;	/* its GEM handle on dev, or 0 */
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
+	bool read_only;		/* the file descriptor is to be O_RDONLY */
 };
 
 /* A kind of exporter: one file in lib/exporters/, one line in its table. */
@@ -38,10 +39,13 @@ struct dmabuf_exporter_kind {
 
 	/*
 	 * Makes a buffer of at least size bytes (a multiple of the page size) and
-	 * sets fd, dev and handle. False with a reason in errno otherwise.
+	 * sets fd, dev and handle. False with a reason in errno otherwise. fd is
+	 * for reading only if buf->read_only is set, for reading and writing else.
 	 */
 	bool (*alloc)(const struct dmabuf_exporter *e, size_t size,
 		      struct dmabuf *buf);
+
+	bool read_only;		/* alloc() can make fd read-only */
 
 	/*
 	 * The offset at which dev maps handle (the native GEM mmap). NULL where
@@ -117,6 +121,7 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 /* Skip, before any buffer is made, what this exporter cannot do: that costs nothing. */
 void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
 void dmabuf_require_moves(const struct dmabuf_exporter *e);
+void dmabuf_require_read_only(const struct dmabuf_exporter *e);
 
 /*
  * dmabuf_alloc:
@@ -124,6 +129,14 @@ void dmabuf_require_moves(const struct dmabuf_exporter *e);
  * A buffer of at least size bytes. Skips if the exporter cannot make one.
  */
 struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size);
+
+/*
+ * dmabuf_alloc_read_only:
+ *
+ * The same with a file descriptor that is only for reading. Skips if the
+ * exporter cannot make one, or makes it writable although it was asked.
+ */
+struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size);
 
 /*
  * dmabuf_close:

@@ -55,5 +55,6 @@ const struct dmabuf_exporter_kind dmabuf_calib = {
 	.description = "the exporters of the calibration module",
 	.find = find,
 	.alloc = dmabuf_heap_alloc,
+	.read_only = true,
 	.move = move,
 };

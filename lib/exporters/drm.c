@@ -86,7 +86,8 @@ const struct drm_card *drm_cards(void)
 
 bool drm_export(struct dmabuf *buf)
 {
-	return !drmPrimeHandleToFD(buf->dev, buf->handle, DRM_CLOEXEC | DRM_RDWR,
+	return !drmPrimeHandleToFD(buf->dev, buf->handle,
+				   DRM_CLOEXEC | (buf->read_only ? 0 : DRM_RDWR),
 				   &buf->fd);
 }
 

@@ -29,7 +29,7 @@ const struct drm_card *drm_cards(void);
 #define for_each_drm_card(card) \
 	for (const struct drm_card *card = drm_cards(); card->driver[0]; card++)
 
-/* Exports handle on buf->dev for reading and writing and sets buf->fd. */
+/* Exports handle on buf->dev, as buf->read_only says, and sets buf->fd. */
 bool drm_export(struct dmabuf *buf);
 
 /* The .native_offset by DRM_IOCTL_MODE_MAP_DUMB; any GEM handle will do. */

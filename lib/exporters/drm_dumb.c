@@ -132,6 +132,7 @@ const struct dmabuf_exporter_kind dmabuf_drm_dumb = {
 	.description = "dumb buffers of every card that exports them",
 	.find = find,
 	.alloc = alloc,
+	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
 	.move = move,

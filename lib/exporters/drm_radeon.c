@@ -111,6 +111,7 @@ const struct dmabuf_exporter_kind dmabuf_drm_radeon = {
 	.description = "radeon buffers in video memory",
 	.find = find,
 	.alloc = alloc,
+	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
 	.move = move,

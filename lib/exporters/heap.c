@@ -27,7 +27,7 @@ bool dmabuf_heap_alloc(const struct dmabuf_exporter *e, size_t size, struct dmab
 {
 	struct dma_heap_allocation_data data = {
 		.len = size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
+		.fd_flags = (buf->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC,
 	};
 
 	buf->dev = open(e->path, O_RDWR | O_CLOEXEC);
@@ -42,4 +42,5 @@ const struct dmabuf_exporter_kind dmabuf_heap = {
 	.description = "DMA heaps in /dev/dma_heap",
 	.find = find,
 	.alloc = dmabuf_heap_alloc,
+	.read_only = true,
 };
