@@ -426,6 +426,7 @@ static void moves_address(const struct dmabuf *buf, const struct dmabuf_way *way
 	dmabuf_must("PFNMAP", q == MAP_FAILED,
 		    "%s, mapped through the %s: MREMAP_DONTUNMAP was followed, and is refused on VM_PFNMAP (mremap(2))\n%s\n",
 		    buf->exporter->name, way->name, proc_evidence(q));
+	igt_info("mremap(MREMAP_DONTUNMAP): %s\n", strerrorname_np(errno));
 	must_be_unharmed(buf, way, p, false, "mremap(MREMAP_DONTUNMAP) was refused");
 
 	must_move(buf, way, p, TOUCHED);
