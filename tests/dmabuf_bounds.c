@@ -29,7 +29,7 @@ static void *map(const struct dmabuf *buf, const struct dmabuf_way *way, size_t 
 {
 	dmabuf_stage("mapping %zu bytes at offset %zu of %s (%s)", length, offset,
 		     buf->exporter->name, way->name);
-	return way->map(buf, length, PROT_READ | PROT_WRITE, MAP_SHARED, offset);
+	return way->map(buf, NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, offset);
 }
 
 static void length(const struct dmabuf *buf, const struct dmabuf_way *way)

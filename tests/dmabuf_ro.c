@@ -71,11 +71,11 @@ static void read_only_fd(const struct dmabuf_exporter *e)
 	uint32_t was;
 
 	dmabuf_stage("mapping %s, whose fd is read-only", e->name);
-	p = fd->map(&buf, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	p = fd->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	dmabuf_must("RO", p == MAP_FAILED,
 		    "%s: a read-only file descriptor can be mapped shared for writing\n%s\n",
 		    e->name, proc_evidence((void *)p));
-	p = fd->map(&buf, buf.size, PROT_READ, MAP_SHARED, 0);
+	p = fd->map(&buf, NULL, buf.size, PROT_READ, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s maps no read-only file descriptor: %s", e->name,
 		       strerror(errno));
 
@@ -94,7 +94,7 @@ static void read_only_fd(const struct dmabuf_exporter *e)
 	must_refuse_stores(&buf, fd, (void *)p, "mapping of a read-only fd after mprotect()");
 
 	dmabuf_stage("mapping %s, whose fd is read-only, with MAP_PRIVATE", e->name);
-	q = fd->map(&buf, buf.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+	q = fd->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
 	if (q == MAP_FAILED)
 		return;
 	was = p[0];
@@ -157,7 +157,7 @@ static void read_only_fd_mem(const struct dmabuf_exporter *e)
 	bool fails;
 
 	mem_control();
-	p = fd->map(&buf, buf.size, PROT_READ, MAP_SHARED, 0);
+	p = fd->map(&buf, NULL, buf.size, PROT_READ, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s maps no read-only file descriptor: %s", e->name,
 		       strerror(errno));
 	was = p[0];
@@ -192,7 +192,7 @@ static void read_only_mapping(const struct dmabuf *buf, const struct dmabuf_way 
 	uint32_t *p;
 
 	dmabuf_stage("mapping %s read-only (%s)", buf->exporter->name, way->name);
-	p = way->map(buf, buf->size, PROT_READ, MAP_SHARED, 0);
+	p = way->map(buf, NULL, buf->size, PROT_READ, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped read-only through the %s: %s",
 		       buf->exporter->name, way->name, strerror(errno));
 
@@ -232,7 +232,7 @@ static void private_mapping(const struct dmabuf *buf, const struct dmabuf_way *w
 		uint32_t *p;
 
 		dmabuf_stage("%s of %s (%s)", name, buf->exporter->name, way->name);
-		p = way->map(buf, buf->size, prots[i].prot, MAP_PRIVATE, 0);
+		p = way->map(buf, NULL, buf->size, prots[i].prot, MAP_PRIVATE, 0);
 		if (p == MAP_FAILED) {
 			igt_info("%s: %s\n", name, strerrorname_np(errno));
 			continue;
