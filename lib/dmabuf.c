@@ -78,6 +78,7 @@ void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way
 	const char *why_not = way->why_not ? way->why_not(e) : NULL;
 
 	dmabuf_require(!why_not, "%s", why_not);
+	dmabuf_blame(way->clause[0] ? way->clause : NULL, way->description);
 }
 
 void dmabuf_require_moves(const struct dmabuf_exporter *e)

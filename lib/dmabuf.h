@@ -118,7 +118,11 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 					    const char *name_fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Skip, before any buffer is made, what this exporter cannot do: that costs nothing. */
+/*
+ * Skip, before any buffer is made, what this exporter cannot do: that costs nothing.
+ * A violation that is found through a way in with a clause of its own is blamed on
+ * that one from here on.
+ */
 void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
 void dmabuf_require_moves(const struct dmabuf_exporter *e);
 void dmabuf_require_read_only(const struct dmabuf_exporter *e);

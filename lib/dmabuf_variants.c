@@ -242,6 +242,7 @@ const struct dmabuf_variant dmabuf_variants[] = {
 	{ "one-page", "WHOLE", "the buffer is a page", 4 << 10, map_whole },
 	{ "odd-size", "WHOLE", "the buffer's size is no power of two", 37 * (4 << 10),
 	  map_whole },
+	{ "large", "WHOLE", "the buffer is of 3 MiB", 3 << 20, map_whole },
 	{ "2M", "HUGE", "a buffer of 2 MiB is mapped at an address of that alignment",
 	  2 << 20, aligned },
 	{ "64M", "HUGE", "a buffer of 64 MiB is mapped at a 2 MiB-aligned address",

@@ -79,15 +79,16 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 			users[num_users++] = user;
 	dmabuf_require(num_users, "no user of get_user_pages works here");
 
-	dmabuf_blame(variant->clause, variant->description);
+	if (variant->clause)
+		dmabuf_blame(variant->clause, variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, true);
 	stamps_must_be_there(&m);
 	proc_must_be_pfnmap(m.addr, what);
-	proc_must_not_be_accounted(m.addr, what);
-	proc_must_not_show(m.addr, m.length, what);
 	for (size_t i = 0; i < num_users; i++)
 		gup_is_refused(users[i], &m, TOUCHED);
+	proc_must_not_be_accounted(m.addr, what);
+	proc_must_not_show(m.addr, m.length, what);
 	munmap(m.addr, m.length);
 
 	dmabuf_stage("%s: %s", what, variant->description);
