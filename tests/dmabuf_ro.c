@@ -175,11 +175,11 @@ static const struct {
 	const char *description;
 	void (*check)(const struct dmabuf_exporter *e);
 } fd_checks[] = {
-	{ "fd", "RO PFNMAP GUP SPECIAL", "it cannot be mapped shared for writing, mprotect() makes no mapping of it "
-	  "writable (EACCES), stores to it fault (SIGSEGV; EFAULT for the kernel) and change "
-	  "nothing, and a private mapping is refused or keeps its stores to itself; the mapping "
-	  "obeys the rules. Source: #17, #24, mmap(2), mprotect(2). All kernels",
-	  read_only_fd },
+	{ "fd", "RO PFNMAP GUP SPECIAL", "it cannot be mapped shared for writing, mprotect() "
+	  "makes no mapping of it writable (EACCES), stores to it fault (SIGSEGV; EFAULT for the "
+	  "kernel) and change nothing, and a private mapping is refused or keeps its stores to "
+	  "itself; the mapping obeys the rules. Source: #17, #24, mmap(2), mprotect(2). All "
+	  "kernels", read_only_fd },
 	{ "fd-proc-mem", "RO", "a write to /proc/self/mem does not reach it, as it does not reach a memfd "
 	  "that is open for reading only. Source: #17, #24; mm/gup.c, check_vma_flags() refuses "
 	  "to force a write to a shared mapping. All kernels", read_only_fd_mem },
