@@ -58,9 +58,13 @@ static void *map_filled(const struct dmabuf *buf, const struct dmabuf_way *way)
 	return p;
 }
 
-/* Nothing of it is lost, and it is no more like normal memory than it was. */
-static void must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *way,
-			     void *p, bool pfnmap, const char *what)
+/*
+ * Nothing of it is lost, and it is no more like normal memory than it was. Returns
+ * what it looks like now.
+ */
+static struct proc_vma must_be_unharmed(const struct dmabuf *buf,
+					const struct dmabuf_way *way, void *p,
+					bool pfnmap, const char *what)
 {
 	struct proc_vma vma = proc_vma(p);
 	char after[128];
@@ -71,6 +75,7 @@ static void must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *
 	dmabuf_must("PFNMAP", !pfnmap || proc_vma_has(&vma, "pf"),
 		    "%s, mapped through the %s: VM_PFNMAP before %s and not after\n%s\n",
 		    buf->exporter->name, way->name, what, proc_evidence(p));
+	return vma;
 }
 
 static bool is_pfnmap(void *p)
@@ -347,8 +352,7 @@ static void take_advice(const struct dmabuf *buf, const struct dmabuf_way *way, 
 	igt_info("%s: %s\n", what, ret ? strerrorname_np(errno) : "0");
 	if (ret)
 		return;
-	must_be_unharmed(buf, way, p, pfnmap, what);
-	vma = proc_vma(p);
+	vma = must_be_unharmed(buf, way, p, pfnmap, what);
 	dmabuf_must("PFNMAP", !a->refused_by,
 		    "%s, mapped through the %s: %s was followed, and must be refused (%s)\n%s\n",
 		    buf->exporter->name, way->name, what, a->refused_by, proc_evidence(p));
