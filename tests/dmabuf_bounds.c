@@ -6,6 +6,7 @@
  *              away goes on to obey.
  */
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_obey.h"
@@ -32,7 +33,7 @@ static void *map(const struct dmabuf *buf, const struct dmabuf_way *way, size_t 
 	return way->map(buf, NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, offset);
 }
 
-static void length(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void length(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size(), size = buf->size;
 	const struct { size_t offset, length; } parts[] = {
@@ -60,7 +61,7 @@ static void length(const struct dmabuf *buf, const struct dmabuf_way *way)
 	}
 }
 
-static void grow(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void grow(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size();
 	const struct { const char *which; size_t length; } parts[] = {
@@ -157,7 +158,7 @@ static void part_of(const struct dmabuf *buf, const struct dmabuf_way *way,
 	munmap(p, SIZE);
 }
 
-static void part(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void part(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size();
 	const struct { const char *where; size_t at; } pages[] = {
@@ -177,7 +178,7 @@ static void part(const struct dmabuf *buf, const struct dmabuf_way *way)
 					pages[j].at);
 }
 
-static void offset(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void offset(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size(), middle = buf->size / page / 2 * page;
 	const struct { const char *which; size_t at, length; } parts[] = {
@@ -217,12 +218,7 @@ static void offset(const struct dmabuf *buf, const struct dmabuf_way *way)
 		       buf->exporter->name, way->name);
 }
 
-static const struct {
-	const char *name;
-	const char *clauses;
-	const char *description;
-	void (*check)(const struct dmabuf *buf, const struct dmabuf_way *way);
-} checks[] = {
+static const struct dmabuf_check checks[] = {
 	{ "length", "WHOLE", "a mapping that is longer than the buffer, or begins at its end or "
 	  "behind, is refused. Source: #2; drivers/dma-buf/dma-buf.c, dma_buf_mmap_internal(); "
 	  "drivers/gpu/drm/drm_gem.c, drm_gem_mmap(). All kernels", length },
@@ -235,6 +231,7 @@ static const struct {
 	{ "offset", "WHOLE PFNMAP GUP SPECIAL", "mappings from the second page on, of the middle "
 	  "page and of the last page show what is there in the buffer, and obey the rules. Skips "
 	  "where the way in takes no offset. Source: #2; mmap(2). All kernels", offset },
+	{ }
 };
 
 int dmabuf_main()
@@ -242,24 +239,5 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
-	for_each_dmabuf_way(way) {
-		for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-			igt_describe_f("A buffer is mapped by %s: %s. Clauses: %s %s",
-				       way->description, checks[i].description,
-				       checks[i].clauses, way->clause);
-			igt_subtest_with_dynamic_f("%s-%s", checks[i].name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(checks[i].clauses, way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT) {
-							struct dmabuf buf = dmabuf_alloc(e, SIZE);
-
-							checks[i].check(&buf, way);
-						}
-					}
-				}
-			}
-		}
-	}
+	dmabuf_run_checks(checks, SIZE);
 }

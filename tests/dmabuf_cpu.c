@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_pattern.h"
@@ -154,12 +155,7 @@ static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
 		    buf->exporter->name, (unsigned long)st.st_ino);
 }
 
-static const struct {
-	const char *name;
-	const char *clauses;
-	const char *description;
-	void (*check)(struct dmabuf *buf, const struct dmabuf_way *way);
-} checks[] = {
+static const struct dmabuf_check checks[] = {
 	{ "readwrite", "WHOLE", "every word of every page reads back as written, between "
 	  "DMA_BUF_IOCTL_SYNC brackets", readwrite },
 	{ "two-mappings", "WHOLE", "what is written there is read through the fd's mapping, "
@@ -170,6 +166,7 @@ static const struct {
 	  "and the parent what the child writes", survives_fork },
 	{ "life-freed", "LIFE", "the dma-buf is there while it is mapped and gone after the "
 	  "last munmap, by debugfs", is_freed },
+	{ }
 };
 
 int dmabuf_main()
@@ -177,24 +174,5 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		for_each_dmabuf_way(way) {
-			igt_describe_f("A buffer is mapped by %s: %s. Clauses: %s %s",
-				       way->description, checks[i].description,
-				       checks[i].clauses, way->clause);
-			igt_subtest_with_dynamic_f("%s-%s", checks[i].name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(checks[i].clauses, way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT) {
-							struct dmabuf buf = dmabuf_alloc(e, SIZE);
-
-							checks[i].check(&buf, way);
-						}
-					}
-				}
-			}
-		}
-	}
+	dmabuf_run_checks(checks, SIZE);
 }

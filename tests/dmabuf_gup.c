@@ -6,6 +6,7 @@
  *              pages were touched.
  */
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "igt.h"
@@ -47,14 +48,8 @@ int dmabuf_main()
 					       way->clause);
 				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
 							   page_state_names[state]) {
-					for_each_dmabuf_exporter(e) {
-						igt_dynamic(e->name) {
-							dmabuf_judges(clauses[state], way->clause);
-							dmabuf_require_way(e, way);
-							dmabuf_limited(DMABUF_LIMIT)
-								is_refused(user, way, state, e);
-						}
-					}
+					dmabuf_dynamic(e, way, clauses[state], DMABUF_LIMIT)
+						is_refused(user, way, state, e);
 				}
 			}
 		}

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_obey.h"
@@ -122,7 +123,7 @@ static void must_not_be_accounted(const struct dmabuf *buf, const struct dmabuf_
 		    buf->size, proc_evidence(p));
 }
 
-static void locks_nothing(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void locks_nothing(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	void *control = map_control(buf->size);
 	void *p = map_filled(buf, way);
@@ -361,7 +362,7 @@ static void take_advice(const struct dmabuf *buf, const struct dmabuf_way *way, 
 		    buf->exporter->name, way->name, a->flag, what, proc_evidence(p));
 }
 
-static void advice(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void advice(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	void *p = map_filled(buf, way);
 	bool pfnmap = is_pfnmap(p);
@@ -417,7 +418,7 @@ static void must_move(const struct dmabuf *buf, const struct dmabuf_way *way, vo
 	munmap(q, buf->size);
 }
 
-static void moves_address(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void moves_address(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	void *control = map_control(buf->size);
 	void *p = map_filled(buf, way), *q;
@@ -451,7 +452,7 @@ static int watch(int uffd, void *p, size_t length, uint64_t mode)
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-static void is_not_watched(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void is_not_watched(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	static const struct { const char *name; uint64_t mode; } modes[] = {
 		{ "MISSING", UFFDIO_REGISTER_MODE_MISSING },
@@ -498,7 +499,7 @@ static int where_is(void *p, size_t length, const int *nodes, int *status)
 	return ret < 0 ? -errno : 0;
 }
 
-static void stays(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void stays(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t count = buf->size / sysconf(_SC_PAGESIZE);
 	int *nodes = calloc(count, sizeof(*nodes)), *status = calloc(count, sizeof(*status));
@@ -557,7 +558,7 @@ static bool file_has(const char *path, const void *p, size_t length)
  * A child dies of SIGABRT with the buffer and a memfd in it. It has tried to have
  * both in its core dump.
  */
-static void is_not_dumped(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void is_not_dumped(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	char dir[] = "/tmp/dmabuf-contract-XXXXXX", core[64];
 	static const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -608,12 +609,7 @@ static void is_not_dumped(const struct dmabuf *buf, const struct dmabuf_way *way
 		    buf->exporter->name, way->name, proc_evidence(p));
 }
 
-static const struct {
-	const char *name;
-	const char *clauses;
-	const char *description;
-	void (*check)(const struct dmabuf *buf, const struct dmabuf_way *way);
-} checks[] = {
+static const struct dmabuf_check checks[] = {
 	{ "mlock", "ACCOUNT", "mlock(), mlock2() and mlockall() lock none of it, now or when it "
 	  "is mapped again: Rss, Pss and Locked in smaps stay 0, VmFlags gets no 'lo'. "
 	  "Source: #0; mm/mlock.c, mlock_fixup() passes over VM_SPECIAL. All kernels",
@@ -635,6 +631,7 @@ static const struct {
 	{ "coredump", "ACCOUNT", "a core dump that has a memfd, and was asked by MADV_DODUMP for "
 	  "the buffer, does not have it. Source: fs/coredump.c, vma_dump_size() leaves out "
 	  "VM_DONTDUMP and VM_IO, get_dump_page() is a GUP user. All kernels", is_not_dumped },
+	{ }
 };
 
 int dmabuf_main()
@@ -642,39 +639,16 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
+	dmabuf_run_checks(checks, SIZE);
+
 	for_each_dmabuf_way(way) {
-		for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-			igt_describe_f("A buffer is mapped by %s: %s. Clauses: %s %s",
-				       way->description, checks[i].description,
-				       checks[i].clauses, way->clause);
-			igt_subtest_with_dynamic_f("%s-%s", checks[i].name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(checks[i].clauses, way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT) {
-							struct dmabuf buf = dmabuf_alloc(e, SIZE);
-
-							checks[i].check(&buf, way);
-						}
-					}
-				}
-			}
-		}
-
 		igt_describe_f("A buffer of 1 MiB is mapped by %s, by the only process of a memory "
 			       "cgroup (version 2): touching it does not let the group's mapped "
 			       "memory grow, as touching a memfd does. Source: #0. Clauses: "
 			       "ACCOUNT %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("memcg-%s", way->name) {
-			for_each_dmabuf_exporter(e) {
-				igt_dynamic(e->name) {
-					dmabuf_judges("ACCOUNT", way->clause);
-					dmabuf_require_way(e, way);
-					dmabuf_limited(DMABUF_LIMIT)
-						memcg(e, way);
-				}
-			}
+			dmabuf_dynamic(e, way, "ACCOUNT", DMABUF_LIMIT)
+				memcg(e, way);
 		}
 	}
 }

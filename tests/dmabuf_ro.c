@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_obey.h"
@@ -186,7 +187,7 @@ static const struct {
 };
 
 /* A mapping that is read-only of a buffer that is not. */
-static void read_only_mapping(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void read_only_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	uint32_t *writable = map_filled(buf, way);
 	uint32_t *p;
@@ -218,7 +219,7 @@ static void read_only_mapping(const struct dmabuf *buf, const struct dmabuf_way 
 }
 
 /* MAP_PRIVATE: refused, or nothing that is stored there reaches the buffer. */
-static void private_mapping(const struct dmabuf *buf, const struct dmabuf_way *way)
+static void private_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	static const struct { const char *name; int prot; } prots[] = {
 		{ "private read-only mapping", PROT_READ },
@@ -252,12 +253,7 @@ static void private_mapping(const struct dmabuf *buf, const struct dmabuf_way *w
 	}
 }
 
-static const struct {
-	const char *name;
-	const char *clauses;
-	const char *description;
-	void (*check)(const struct dmabuf *buf, const struct dmabuf_way *way);
-} checks[] = {
+static const struct dmabuf_check checks[] = {
 	{ "mapping", "RO PFNMAP GUP SPECIAL", "one more mapping of it, PROT_READ alone, obeys "
 	  "the rules, and refuses stores of this process (SIGSEGV) and of the kernel (EFAULT), "
 	  "also after mprotect() made it writable and read-only again. Source: #17, #24, "
@@ -265,6 +261,7 @@ static const struct {
 	{ "private", "RO PFNMAP GUP SPECIAL WHOLE", "MAP_PRIVATE is refused, or a store to it "
 	  "stays out of the buffer, and pages without a store obey the rules. Source: #17, "
 	  "mmap(2). All kernels", private_mapping },
+	{ }
 };
 
 int dmabuf_main()
@@ -288,24 +285,5 @@ int dmabuf_main()
 		}
 	}
 
-	for_each_dmabuf_way(way) {
-		for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-			igt_describe_f("A buffer is mapped by %s and filled: %s. Clauses: %s %s",
-				       way->description, checks[i].description,
-				       checks[i].clauses, way->clause);
-			igt_subtest_with_dynamic_f("%s-%s", checks[i].name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(checks[i].clauses, way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT) {
-							struct dmabuf buf = dmabuf_alloc(e, SIZE);
-
-							checks[i].check(&buf, way);
-						}
-					}
-				}
-			}
-		}
-	}
+	dmabuf_run_checks(checks, SIZE);
 }

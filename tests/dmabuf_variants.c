@@ -6,6 +6,7 @@
  *              time, after fork, munmap, mprotect or mremap, small, odd and huge.
  */
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_proc.h"
@@ -104,26 +105,17 @@ int dmabuf_main()
 		dmabuf_find_devices();
 
 	for_each_dmabuf_variant(variant) {
-		const char *clause = variant->clause ?: "";
+		const char *clauses = variant->clause ?: "PFNMAP ACCOUNT GUP SPECIAL WHOLE";
 
 		for_each_dmabuf_way(way) {
 			igt_describe_f("A buffer is mapped by %s, and %s. The mapping is VM_PFNMAP, "
 				       "none of its pages is accounted, the contents are there, and "
 				       "pinning its first, middle and last page is refused with EFAULT, "
-				       "touched and untouched. Clauses: PFNMAP ACCOUNT GUP SPECIAL WHOLE "
-				       "%s %s", way->description, variant->description, clause,
-				       way->clause);
+				       "touched and untouched. Clauses: %s %s", way->description,
+				       variant->description, clauses, way->clause);
 			igt_subtest_with_dynamic_f("%s-%s", variant->name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(clause[0] ? clause :
-							      "PFNMAP ACCOUNT GUP SPECIAL WHOLE",
-							      way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT)
-							obeys(e, way, variant);
-					}
-				}
+				dmabuf_dynamic(e, way, clauses, DMABUF_LIMIT)
+					obeys(e, way, variant);
 			}
 		}
 	}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "dmabuf_checks.h"
+#include "dmabuf_contract.h"
+#include "igt.h"
+
+void dmabuf_run_checks(const struct dmabuf_check *checks, size_t size)
+{
+	for (const struct dmabuf_check *c = checks; c->name; c++) {
+		for_each_dmabuf_way(way) {
+			igt_describe_f("A buffer is mapped by %s: %s. Clauses: %s %s",
+				       way->description, c->description, c->clauses,
+				       way->clause);
+			igt_subtest_with_dynamic_f("%s-%s", c->name, way->name) {
+				dmabuf_dynamic(e, way, c->clauses, DMABUF_LIMIT) {
+					struct dmabuf buf = dmabuf_alloc(e, size);
+
+					c->check(&buf, way);
+				}
+			}
+		}
+	}
+}
