@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <sys/syscall.h>
+
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
@@ -38,8 +41,25 @@ void dmabuf_touch(void *addr, size_t length)
 	}
 }
 
+void *gup_kept_page(void)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, page))
+		p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (p == MAP_FAILED)
+		p = proc_core_pfnmap();
+	dmabuf_require(p, "neither memfd_secret() nor [vvar] gives memory that get_user_pages must refuse");
+	return p;
+}
+
 void gup_prepare(const struct gup_user *user, size_t length)
 {
+	const size_t page = sysconf(_SC_PAGESIZE);
 	ssize_t ret;
 	void *p;
 	int fd;
@@ -62,6 +82,14 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       ret < 0 ? strerror(-ret) : "it took only a part");
 	munmap(p, length);
 	close(fd);
+
+	dmabuf_stage("trying %s on memory that is kept from get_user_pages", user->name);
+	ret = user->attempt(gup_kept_page(), page);
+	dmabuf_require(ret <= 0, "%s copies here instead of pinning: it takes what get_user_pages must refuse",
+		       user->name);
+	dmabuf_require(ret == -EFAULT, "%s of what get_user_pages must refuse %s%s here, not EFAULT",
+		       user->name, ret ? "gives " : "gives no error",
+		       ret ? strerrorname_np(-ret) : "");
 }
 
 void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,

@@ -43,12 +43,23 @@ enum page_state {
 extern const char *const page_state_names[NUM_PAGE_STATES];
 
 /*
+ * gup_kept_page:
+ *
+ * A page that the core kernel keeps from get_user_pages while the CPU may use it:
+ * what succeeds on it copies. It is secret memory (memfd_secret(2): Linux 5.14, on
+ * by default since 6.5), which can be read and written; else [vvar], which can be
+ * read. Skips if there is neither.
+ */
+void *gup_kept_page(void);
+
+/*
  * gup_prepare:
  *
  * For attempts of one's own with gup_must_be_refused(): readies the user and
- * proves, on ordinary shared memory (a memfd) of length bytes in this process,
- * that the same call works there. Skips otherwise: then no answer about a DMA
- * buffer would mean anything. In a dmabuf_limited() block.
+ * proves that the same call works on ordinary shared memory (a memfd) of length
+ * bytes in this process, and that it is refused with EFAULT on gup_kept_page().
+ * Skips otherwise: then no answer about a DMA buffer would mean anything. In a
+ * dmabuf_limited() block.
  */
 void gup_prepare(const struct gup_user *user, size_t length);
 

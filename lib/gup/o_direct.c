@@ -2,14 +2,13 @@
 /*
  * O_DIRECT read and write: the block layer takes references on the user's pages
  * (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
- * copies, btrfs falls back to copying. So a file that pins is looked for, and
- * that it pins is proved on a mapping that core kernel code made VM_PFNMAP.
+ * copies, btrfs falls back to copying. So a file that pins is looked for: one that
+ * refuses what the core kernel keeps from get_user_pages.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include "dmabuf_contract.h"
-#include "dmabuf_proc.h"
 #include "igt.h"
 #include "users.h"
 
@@ -22,7 +21,6 @@ static int file = -1;
 static int pinning_file(const char *dir, size_t length, char *why, size_t why_len)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	void *pfnmap = proc_core_pfnmap();
 	int fd = -1, buffered;
 	char path[256];
 	void *p;
@@ -42,10 +40,7 @@ static int pinning_file(const char *dir, size_t length, char *why, size_t why_le
 	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length || fsync(fd))
 		snprintf(why, why_len, "%s: writing a file: %s", dir, strerror(errno));
-	else if (!pfnmap)
-		snprintf(why, why_len,
-			 "%s: no core VM_PFNMAP mapping ([vvar]) to prove that it pins", dir);
-	else if (pwrite(fd, pfnmap, page, 0) >= 0 || errno != EFAULT)
+	else if (pwrite(fd, gup_kept_page(), page, 0) >= 0 || errno != EFAULT)
 		snprintf(why, why_len, "%s copies instead of pinning", dir);
 	else
 		why[0] = 0;
