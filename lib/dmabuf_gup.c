@@ -92,9 +92,14 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       ret ? strerrorname_np(-ret) : "");
 }
 
-void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
-			 const struct dmabuf_way *way, enum page_state state,
-			 const char *which, void *addr, size_t length)
+/*
+ * Judges an attempt on [addr, addr + length) that begins with so many bytes of
+ * ordinary memory: a call may take those and stop there, and which error it then
+ * has for the buffer, if any, is its own.
+ */
+static void must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			    const struct dmabuf_way *way, enum page_state state,
+			    const char *which, char *addr, size_t length, size_t ordinary)
 {
 	ssize_t ret;
 
@@ -102,16 +107,39 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
 
-	dmabuf_must(state_clauses[state], ret <= 0,
+	dmabuf_must(state_clauses[state], ret <= (ssize_t)ordinary,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
-		    page_state_names[state], ret, length, proc_evidence(addr));
-	dmabuf_require(ret == -EFAULT,
+		    page_state_names[state], ret - (ssize_t)ordinary, length - ordinary,
+		    proc_evidence(addr + ordinary));
+	dmabuf_require(ret == -EFAULT || ordinary,
 		       "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
 		       user->name, which, buf->exporter->name,
 		       ret ? "was refused with " : "took nothing and gave no error",
 		       ret ? strerrorname_np(-ret) : "");
+}
+
+void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			 const struct dmabuf_way *way, enum page_state state,
+			 const char *which, void *addr, size_t length)
+{
+	must_be_refused(user, buf, way, state, which, addr, length, 0);
+}
+
+/*
+ * Moves a mapping to where there is a page of ordinary memory on either side; NULL
+ * if the exporter does not have it moved.
+ */
+static char *move_between_pages(void *p, size_t size)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	char *area = mmap(NULL, size + 2 * page, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	dmabuf_require(area != MAP_FAILED, "no room for two pages and %zu bytes", size);
+	p = mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, area + page);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 void gup_ranges_must_be_refused(const struct gup_user *user,
@@ -120,24 +148,40 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 				enum page_state state)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	const struct { const char *which; size_t start, length; } ranges[] = {
+	const size_t last = buf->size - page;
+	const struct {
+		const char *which;
+		off_t start;
+		size_t length, ordinary;
+		bool between;
+	} ranges[] = {
 		{ "first page", 0, page },
-		{ "last page", buf->size - page, page },
+		{ "page in the middle", buf->size / 2 / page * page, page },
+		{ "last page", last, page },
 		{ "whole", 0, buf->size },
+		{ "first page, with one before it,", -page, 2 * page, page, true },
+		{ "last page, with one behind it,", last, 2 * page, 0, true },
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		void *p = dmabuf_map(buf, way);
+		char *p = dmabuf_map(buf, way);
 
 		if (i == 0)
-			gup_prepare(user, buf->size);
+			gup_prepare(user, buf->size > page ? buf->size : 2 * page);
+		if (ranges[i].between) {
+			dmabuf_stage("moving the mapping of %s (%s)",
+				     buf->exporter->name, way->name);
+			p = move_between_pages(p, buf->size);
+			if (!p)
+				break;
+		}
 		if (state == TOUCHED) {
 			dmabuf_stage("touching every page of %s (%s)",
 				     buf->exporter->name, way->name);
 			dmabuf_touch(p, buf->size);
 		}
-		gup_must_be_refused(user, buf, way, state, ranges[i].which,
-				    (char *)p + ranges[i].start, ranges[i].length);
+		must_be_refused(user, buf, way, state, ranges[i].which, p + ranges[i].start,
+				ranges[i].length, ranges[i].ordinary);
 		munmap(p, buf->size);
 	}
 }

@@ -77,8 +77,10 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 /*
  * gup_ranges_must_be_refused:
  *
- * The same for the first page, the last page and the whole, each on a fresh
- * mapping of the buffer in the page state given (WHOLE). Prepares the user.
+ * The same for the first page, one in the middle, the last and the whole, and for
+ * ranges that begin before and end behind the buffer, each on a fresh mapping of
+ * it in the page state given (WHOLE). Of a range that begins in the ordinary memory
+ * before it, that much may be taken. Prepares the user.
  */
 void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf *buf,
