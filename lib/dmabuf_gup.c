@@ -16,6 +16,8 @@ const struct gup_user *const gup_users[] = {
 	&gup_io_uring,
 	&gup_vmsplice,
 	&gup_rdma,
+	&gup_process_vm_readv,
+	&gup_process_vm_writev,
 	NULL,
 };
 

@@ -7,6 +7,8 @@
 extern const struct gup_user gup_io_uring;
 extern const struct gup_user gup_o_direct_read;
 extern const struct gup_user gup_o_direct_write;
+extern const struct gup_user gup_process_vm_readv;
+extern const struct gup_user gup_process_vm_writev;
 extern const struct gup_user gup_rdma;
 extern const struct gup_user gup_vmsplice;
 
