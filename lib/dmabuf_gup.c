@@ -18,6 +18,7 @@ const struct gup_user *const gup_users[] = {
 	&gup_rdma,
 	&gup_process_vm_readv,
 	&gup_process_vm_writev,
+	&gup_get_mempolicy,
 	NULL,
 };
 
