@@ -20,6 +20,7 @@ const struct gup_user *const gup_users[] = {
 	&gup_process_vm_writev,
 	&gup_get_mempolicy,
 	&gup_futex,
+	&gup_af_xdp,
 	NULL,
 };
 
