@@ -21,6 +21,8 @@ const struct gup_user *const gup_users[] = {
 	&gup_get_mempolicy,
 	&gup_futex,
 	&gup_af_xdp,
+	&gup_msg_zerocopy,
+	&gup_send_zc,
 	NULL,
 };
 
