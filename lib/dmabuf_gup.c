@@ -23,6 +23,9 @@ const struct gup_user *const gup_users[] = {
 	&gup_af_xdp,
 	&gup_msg_zerocopy,
 	&gup_send_zc,
+	&gup_io_uring_update,
+	&gup_io_uring_buffer_ring,
+	&gup_io_uring_queue,
 	NULL,
 };
 
