@@ -26,6 +26,8 @@ const struct gup_user *const gup_users[] = {
 	&gup_io_uring_update,
 	&gup_io_uring_buffer_ring,
 	&gup_io_uring_queue,
+	&gup_aio_read,
+	&gup_aio_write,
 	NULL,
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * O_DIRECT read and write: the block layer takes references on the user's pages
- * (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
+ * O_DIRECT read and write, and the same by Linux AIO: the block layer takes
+ * references on the user's pages (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
  * copies, btrfs falls back to copying. So a file that pins is looked for: one that
  * refuses what the core kernel keeps from get_user_pages.
  */
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "dmabuf_contract.h"
 #include "igt.h"
@@ -87,6 +89,41 @@ static ssize_t write_from(void *addr, size_t length)
 	return ret < 0 ? -errno : ret;
 }
 
+static aio_context_t aio;
+
+static void setup_aio(size_t length)
+{
+	dmabuf_require(!syscall(SYS_io_setup, 1, &aio), "no Linux AIO: %s", strerror(errno));
+	setup(length);
+}
+
+/* What io_submit() makes of it comes as an event, at once or when the disk is done. */
+static ssize_t submit(int opcode, void *addr, size_t length)
+{
+	struct iocb iocb = {
+		.aio_lio_opcode = opcode,
+		.aio_fildes = file,
+		.aio_buf = (uintptr_t)addr,
+		.aio_nbytes = length,
+	}, *iocbs = &iocb;
+	struct io_event event;
+
+	if (syscall(SYS_io_submit, aio, 1, &iocbs) != 1 ||
+	    syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) != 1)
+		return -errno;
+	return event.res;
+}
+
+static ssize_t aio_read_into(void *addr, size_t length)
+{
+	return submit(IOCB_CMD_PREAD, addr, length);
+}
+
+static ssize_t aio_write_from(void *addr, size_t length)
+{
+	return submit(IOCB_CMD_PWRITE, addr, length);
+}
+
 const struct gup_user gup_o_direct_read = {
 	.name = "o-direct-read",
 	.description = "read() from a file opened with O_DIRECT (references for writing)",
@@ -99,4 +136,18 @@ const struct gup_user gup_o_direct_write = {
 	.description = "write() to a file opened with O_DIRECT (references for reading)",
 	.setup = setup,
 	.attempt = write_from,
+};
+
+const struct gup_user gup_aio_read = {
+	.name = "aio-read",
+	.description = "IOCB_CMD_PREAD by io_submit() from a file opened with O_DIRECT (references for writing)",
+	.setup = setup_aio,
+	.attempt = aio_read_into,
+};
+
+const struct gup_user gup_aio_write = {
+	.name = "aio-write",
+	.description = "IOCB_CMD_PWRITE by io_submit() to a file opened with O_DIRECT (references for reading)",
+	.setup = setup_aio,
+	.attempt = aio_write_from,
 };

@@ -5,6 +5,8 @@
 #include "dmabuf_gup.h"
 
 extern const struct gup_user gup_af_xdp;
+extern const struct gup_user gup_aio_read;
+extern const struct gup_user gup_aio_write;
 extern const struct gup_user gup_futex;
 extern const struct gup_user gup_get_mempolicy;
 extern const struct gup_user gup_io_uring;
