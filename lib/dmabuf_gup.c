@@ -28,6 +28,7 @@ const struct gup_user *const gup_users[] = {
 	&gup_io_uring_queue,
 	&gup_aio_read,
 	&gup_aio_write,
+	&gup_v4l2_userptr,
 	NULL,
 };
 

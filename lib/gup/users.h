@@ -20,6 +20,7 @@ extern const struct gup_user gup_process_vm_readv;
 extern const struct gup_user gup_process_vm_writev;
 extern const struct gup_user gup_rdma;
 extern const struct gup_user gup_send_zc;
+extern const struct gup_user gup_v4l2_userptr;
 extern const struct gup_user gup_vmsplice;
 
 #endif /* GUP_USERS_H */
