@@ -29,6 +29,8 @@ const struct gup_user *const gup_users[] = {
 	&gup_aio_read,
 	&gup_aio_write,
 	&gup_v4l2_userptr,
+	&gup_nvme,
+	&gup_scsi,
 	NULL,
 };
 
