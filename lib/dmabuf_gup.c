@@ -31,6 +31,8 @@ const struct gup_user *const gup_users[] = {
 	&gup_v4l2_userptr,
 	&gup_nvme,
 	&gup_scsi,
+	&gup_rdma_read,
+	&gup_rdma_on_demand,
 	NULL,
 };
 
@@ -99,7 +101,9 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	close(fd);
 
 	dmabuf_stage("trying %s on memory that is kept from get_user_pages", user->name);
-	ret = user->attempt(gup_kept_page(), page);
+	p = user->mirrors ? proc_core_pfnmap() : gup_kept_page();
+	dmabuf_require(p, "no [vvar] that %s must not have", user->name);
+	ret = user->attempt(p, page);
 	dmabuf_require(ret <= 0, "%s copies here instead of pinning: it takes what get_user_pages must refuse",
 		       user->name);
 	dmabuf_require(ret == -EFAULT, "%s of what get_user_pages must refuse %s%s here, not EFAULT",

@@ -27,6 +27,12 @@ struct gup_user {
 	 * succeeded. Returns the bytes that were pinned or transferred, or -errno.
 	 */
 	ssize_t (*attempt)(void *addr, size_t length);
+
+	/*
+	 * It takes no reference but mirrors page tables (hmm_range_fault). That is
+	 * kept out by VM_PFNMAP alone, not by what makes memory secret.
+	 */
+	bool mirrors;
 };
 
 extern const struct gup_user *const gup_users[];

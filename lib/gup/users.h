@@ -20,6 +20,8 @@ extern const struct gup_user gup_o_direct_write;
 extern const struct gup_user gup_process_vm_readv;
 extern const struct gup_user gup_process_vm_writev;
 extern const struct gup_user gup_rdma;
+extern const struct gup_user gup_rdma_on_demand;
+extern const struct gup_user gup_rdma_read;
 extern const struct gup_user gup_scsi;
 extern const struct gup_user gup_send_zc;
 extern const struct gup_user gup_v4l2_userptr;
