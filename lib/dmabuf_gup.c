@@ -33,6 +33,7 @@ const struct gup_user *const gup_users[] = {
 	&gup_scsi,
 	&gup_rdma_read,
 	&gup_rdma_on_demand,
+	&gup_gup_test,
 	NULL,
 };
 

@@ -9,6 +9,7 @@ extern const struct gup_user gup_aio_read;
 extern const struct gup_user gup_aio_write;
 extern const struct gup_user gup_futex;
 extern const struct gup_user gup_get_mempolicy;
+extern const struct gup_user gup_gup_test;
 extern const struct gup_user gup_io_uring;
 extern const struct gup_user gup_io_uring_buffer_ring;
 extern const struct gup_user gup_io_uring_queue;
