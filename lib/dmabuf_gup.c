@@ -27,7 +27,6 @@ const struct gup_user *const gup_users[] = {
 	&gup_io_uring_buffer_ring,
 	&gup_io_uring_queue,
 	&gup_aio_read,
-	&gup_aio_write,
 	&gup_v4l2_userptr,
 	&gup_nvme,
 	&gup_scsi,

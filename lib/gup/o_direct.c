@@ -40,7 +40,7 @@ static int pinning_file(const char *dir, size_t length, char *why, size_t why_le
 	}
 
 	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length || fsync(fd))
+	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length)
 		snprintf(why, why_len, "%s: writing a file: %s", dir, strerror(errno));
 	else if (pwrite(fd, gup_kept_page(), page, 0) >= 0 || errno != EFAULT)
 		snprintf(why, why_len, "%s copies instead of pinning", dir);
@@ -97,11 +97,16 @@ static void setup_aio(size_t length)
 	setup(length);
 }
 
-/* What io_submit() makes of it comes as an event, at once or when the disk is done. */
-static ssize_t submit(int opcode, void *addr, size_t length)
+/*
+ * One direction will do: the pages are taken where read() and write() take them, and
+ * to end a process that used AIO takes a grace period of RCU.
+ *
+ * What io_submit() makes of it comes as an event, at once or when the disk is done.
+ */
+static ssize_t submit_read_into(void *addr, size_t length)
 {
 	struct iocb iocb = {
-		.aio_lio_opcode = opcode,
+		.aio_lio_opcode = IOCB_CMD_PREAD,
 		.aio_fildes = file,
 		.aio_buf = (uintptr_t)addr,
 		.aio_nbytes = length,
@@ -112,16 +117,6 @@ static ssize_t submit(int opcode, void *addr, size_t length)
 	    syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) != 1)
 		return -errno;
 	return event.res;
-}
-
-static ssize_t aio_read_into(void *addr, size_t length)
-{
-	return submit(IOCB_CMD_PREAD, addr, length);
-}
-
-static ssize_t aio_write_from(void *addr, size_t length)
-{
-	return submit(IOCB_CMD_PWRITE, addr, length);
 }
 
 const struct gup_user gup_o_direct_read = {
@@ -142,12 +137,5 @@ const struct gup_user gup_aio_read = {
 	.name = "aio-read",
 	.description = "IOCB_CMD_PREAD by io_submit() from a file opened with O_DIRECT (references for writing)",
 	.setup = setup_aio,
-	.attempt = aio_read_into,
-};
-
-const struct gup_user gup_aio_write = {
-	.name = "aio-write",
-	.description = "IOCB_CMD_PWRITE by io_submit() to a file opened with O_DIRECT (references for reading)",
-	.setup = setup_aio,
-	.attempt = aio_write_from,
+	.attempt = submit_read_into,
 };

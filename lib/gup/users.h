@@ -6,7 +6,6 @@
 
 extern const struct gup_user gup_af_xdp;
 extern const struct gup_user gup_aio_read;
-extern const struct gup_user gup_aio_write;
 extern const struct gup_user gup_futex;
 extern const struct gup_user gup_get_mempolicy;
 extern const struct gup_user gup_gup_test;
