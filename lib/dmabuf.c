@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <getopt.h>
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
@@ -11,6 +12,7 @@
 /* The table: one line for each file in lib/exporters/. */
 static const struct dmabuf_exporter_kind *const kinds[] = {
 	&dmabuf_heap,
+	&dmabuf_calib,
 	&dmabuf_udmabuf,
 	&dmabuf_drm_dumb,
 	&dmabuf_drm_radeon,
@@ -83,11 +85,22 @@ void dmabuf_require_moves(const struct dmabuf_exporter *e)
 	dmabuf_require(e->moves, "no way is known to make %s move a buffer", e->name);
 }
 
-struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
+void dmabuf_require_read_only(const struct dmabuf_exporter *e)
 {
-	struct dmabuf buf = { .exporter = e, .fd = -1, .dev = -1 };
+	dmabuf_require(e->kind->read_only, "%s makes no read-only file descriptors",
+		       e->name);
+}
+
+static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool read_only)
+{
+	struct dmabuf buf = {
+		.exporter = e, .fd = -1, .dev = -1, .read_only = read_only,
+	};
 	off_t end;
 
+	dmabuf_require(!e->max_size || size <= e->max_size,
+		       "%s has %zu bytes in all, and %zu are needed", e->name, e->max_size,
+		       size);
 	dmabuf_stage("allocating %zu bytes from %s", size, e->name);
 	errno = 0;
 	dmabuf_require(e->kind->alloc(e, size, &buf),
@@ -98,6 +111,23 @@ struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
 		    "%s: a buffer of %zu bytes was asked for and the dma-buf has %lld\n",
 		    e->name, size, (long long)end);
 	buf.size = end;
+	return buf;
+}
+
+struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
+{
+	return alloc(e, size, false);
+}
+
+struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size)
+{
+	struct dmabuf buf;
+
+	dmabuf_require_read_only(e);
+	buf = alloc(e, size, true);
+	dmabuf_require((fcntl(buf.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+		       "%s was asked for a read-only file descriptor and made one for writing",
+		       e->name);
 	return buf;
 }
 
@@ -119,10 +149,19 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way)
 
 	dmabuf_require_way(buf->exporter, way);
 	dmabuf_stage("mapping %s through the %s", buf->exporter->name, way->name);
-	p = way->map(buf, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	p = way->map(buf, NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped through the %s: %s",
 		       buf->exporter->name, way->name, strerror(errno));
 	return p;
+}
+
+const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	static char name[128];
+
+	snprintf(name, sizeof(name), "%s, mapped through the %s", buf->exporter->name,
+		 way->name);
+	return name;
 }
 
 bool dmabuf_move(struct dmabuf *buf)

@@ -23,6 +23,7 @@ struct dmabuf {
 	int dev;		/* the exporter's device, or -1 */
 	uint32_t handle;	/* its GEM handle on dev, or 0 */
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
+	bool read_only;		/* the file descriptor is to be O_RDONLY */
 };
 
 /* A kind of exporter: one file in lib/exporters/, one line in its table. */
@@ -38,10 +39,13 @@ struct dmabuf_exporter_kind {
 
 	/*
 	 * Makes a buffer of at least size bytes (a multiple of the page size) and
-	 * sets fd, dev and handle. False with a reason in errno otherwise.
+	 * sets fd, dev and handle. False with a reason in errno otherwise. fd is
+	 * for reading only if buf->read_only is set, for reading and writing else.
 	 */
 	bool (*alloc)(const struct dmabuf_exporter *e, size_t size,
 		      struct dmabuf *buf);
+
+	bool read_only;		/* alloc() can make fd read-only */
 
 	/*
 	 * The offset at which dev maps handle (the native GEM mmap). NULL where
@@ -66,6 +70,7 @@ struct dmabuf_exporter {
 	char name[64];		/* the same on every run: the dynamic subtest's name */
 	char path[280];		/* of its device node */
 	unsigned int type;	/* for the kind's own use */
+	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 };
 
@@ -82,8 +87,8 @@ struct dmabuf_way {
 	const char *(*why_not)(const struct dmabuf_exporter *e);
 
 	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
-	void *(*map)(const struct dmabuf *buf, size_t length, int prot, int flags,
-		     off_t offset);
+	void *(*map)(const struct dmabuf *buf, void *addr, size_t length, int prot,
+		     int flags, off_t offset);
 };
 
 extern const struct dmabuf_way *const dmabuf_ways[];
@@ -116,6 +121,7 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 /* Skip, before any buffer is made, what this exporter cannot do: that costs nothing. */
 void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
 void dmabuf_require_moves(const struct dmabuf_exporter *e);
+void dmabuf_require_read_only(const struct dmabuf_exporter *e);
 
 /*
  * dmabuf_alloc:
@@ -123,6 +129,14 @@ void dmabuf_require_moves(const struct dmabuf_exporter *e);
  * A buffer of at least size bytes. Skips if the exporter cannot make one.
  */
 struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size);
+
+/*
+ * dmabuf_alloc_read_only:
+ *
+ * The same with a file descriptor that is only for reading. Skips if the
+ * exporter cannot make one, or makes it writable although it was asked.
+ */
+struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size);
 
 /*
  * dmabuf_close:
@@ -139,6 +153,9 @@ void dmabuf_close(struct dmabuf *buf);
  * such way in to this buffer.
  */
 void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way);
+
+/* "EXPORTER, mapped through the WAY", for messages (static). */
+const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_way *way);
 
 /*
  * dmabuf_move:

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -12,10 +14,16 @@ static const struct dmabuf_clause clauses[] = {
 	{ "ACCOUNT", "the pages are not accounted as normal memory" },
 	{ "ENTRY", "an importer's mmap of an imported DMA buffer obeys the same rules" },
 	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
+	{ "HELPER", "drivers on the DMA helpers obey the same rules" },
+	{ "HUGE", "huge mappings obey the same rules, at a huge page's alignment too" },
 	{ "MOVE", "when the exporter moves the buffer, the next CPU access sees the new place with unchanged contents" },
+	{ "RACE", "refaults that race with a move see the right place, and pins stay refused meanwhile" },
 	{ "LIFE", "the mapping keeps the whole DMA buffer alive, and nothing else does" },
 	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
+	{ "RO", "what is mapped or exported read-only never becomes writable" },
 	{ "PIN", "no user of get_user_pages keeps a reference after it was refused" },
+	{ "NOTIFY", "those who map the buffer without get_user_pages follow its moves" },
+	{ "WARN", "neither mapping a DMA buffer nor using it makes the kernel warn" },
 };
 
 const struct dmabuf_clause *dmabuf_clause(const char *id)
@@ -29,10 +37,30 @@ const struct dmabuf_clause *dmabuf_clause(const char *id)
 
 void dmabuf_judges(const char *ids, const char *more_ids)
 {
+	/* In every part the kernel is watched for WARN. */
 	if (more_ids && more_ids[0])
-		igt_info("Clause: %s %s\n", ids, more_ids);
+		igt_info("Clause: %s %s WARN\n", ids, more_ids);
 	else
-		igt_info("Clause: %s\n", ids);
+		igt_info("Clause: %s WARN\n", ids);
+}
+
+/*
+ * What the kernel says of its own state (admin-guide/tainted-kernels.rst), less
+ * what loading a module does: machine check, bad page, userspace, oops, warning,
+ * soft lockup.
+ */
+#define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | 1ul << 9 | 1ul << 14)
+
+static unsigned long taints(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long mask = 0;
+
+	if (f && fscanf(f, "%lu", &mask) != 1)
+		mask = 0;
+	if (f)
+		fclose(f);
+	return mask & TAINTS;
 }
 
 enum verdict { NONE, HELD, SKIPPED, VIOLATED };
@@ -46,6 +74,10 @@ struct outcome {
 
 static struct outcome *outcome;
 static bool in_child;
+
+/* Where to go on if an access faults that may. */
+static sigjmp_buf faulted;
+static volatile bool may_fault;
 
 /* Ends the child with its verdict. */
 static void conclude(enum verdict verdict, const char *fmt, ...)
@@ -66,9 +98,51 @@ static void bad_access(int sig, siginfo_t *info, void *context)
 	__attribute__((noreturn));
 static void bad_access(int sig, siginfo_t *info, void *context)
 {
-	conclude(VIOLATED, "WHOLE: %s\nSIG%s at address %p while %s\n",
-		 dmabuf_clause("WHOLE")->rule, sigabbrev_np(sig), info->si_addr,
-		 outcome->stage);
+	if (may_fault)
+		siglongjmp(faulted, 1);
+	dmabuf_violation("WHOLE", "SIG%s at address %p while %s\n", sigabbrev_np(sig),
+			 info->si_addr, outcome->stage);
+}
+
+static unsigned long taints_before;
+static int kernel_log = -1;
+
+static void open_kernel_log(void)
+{
+	if (kernel_log < 0)
+		kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kernel_log >= 0)
+		lseek(kernel_log, 0, SEEK_END);
+}
+
+/* WARN() and BUG() since then: the line that names the place; NULL if there is none. */
+static const char *kernel_complaint(void)
+{
+	static char record[8192];
+	ssize_t n;
+
+	while (kernel_log >= 0 && ((n = read(kernel_log, record, sizeof(record) - 1)) > 0 ||
+				   (n < 0 && errno == EPIPE))) {
+		const char *text;
+
+		record[n < 0 ? 0 : n] = 0;
+		record[strcspn(record, "\n")] = 0;
+		text = strchr(record, ';');
+		if (text && (!strncmp(text, ";WARNING: ", 10) || !strncmp(text, ";BUG: ", 6)))
+			return text + 1;
+	}
+	return NULL;
+}
+
+/* WARN: no part of a test gets away with it, whatever else it was about. */
+static void kernel_must_be_quiet(void)
+{
+	const char *complaint = kernel_complaint();
+
+	dmabuf_must("WARN", !complaint, "the kernel log has: %s\n", complaint);
+	dmabuf_must("WARN", !(taints() & ~taints_before),
+		    "/proc/sys/kernel/tainted has the new bits %#lx\n",
+		    taints() & ~taints_before);
 }
 
 bool __dmabuf_limited_enter(int seconds)
@@ -81,6 +155,8 @@ bool __dmabuf_limited_enter(int seconds)
 	igt_assert(outcome != MAP_FAILED);
 	memset(outcome, 0, sizeof(*outcome));
 	strcpy(outcome->stage, "starting");
+	taints_before = taints();
+	open_kernel_log();
 
 	if (__igt_fork()) {
 		in_child = true;
@@ -92,6 +168,7 @@ bool __dmabuf_limited_enter(int seconds)
 
 	switch (outcome->verdict) {
 	case HELD:
+		kernel_must_be_quiet();
 		return false;
 	case SKIPPED:
 		igt_skip("%s", outcome->text);
@@ -111,6 +188,32 @@ void __dmabuf_limited_leave(void)
 	conclude(HELD, "%s", "");
 }
 
+bool dmabuf_load_faults(const void *addr)
+{
+	igt_assert(in_child);
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	(void)*(const volatile uint32_t *)addr;
+	may_fault = false;
+	return false;
+}
+
+bool dmabuf_store_faults(void *addr, uint32_t value)
+{
+	igt_assert(in_child);
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	*(volatile uint32_t *)addr = value;
+	may_fault = false;
+	return false;
+}
+
 void dmabuf_stage(const char *fmt, ...)
 {
 	va_list ap;
@@ -122,6 +225,11 @@ void dmabuf_stage(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Where a skip goes while dmabuf_skips() asks whether there would be one. */
+static sigjmp_buf *skip_to;
+static char *skip_reason;
+static size_t skip_reason_len;
+
 void dmabuf_skip(const char *fmt, ...)
 {
 	char text[1024];
@@ -130,18 +238,53 @@ void dmabuf_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (skip_to) {
+		snprintf(skip_reason, skip_reason_len, "%s", text);
+		siglongjmp(*skip_to, 1);
+	}
 	if (in_child)
 		conclude(SKIPPED, "%s", text);
 	igt_skip("%s", text);
+}
+
+bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_t len)
+{
+	sigjmp_buf here;
+
+	skip_reason = why;
+	skip_reason_len = len;
+	skip_to = &here;
+	if (sigsetjmp(here, 0)) {
+		skip_to = NULL;
+		return true;
+	}
+	fn(arg);
+	skip_to = NULL;
+	return false;
+}
+
+static const char *blamed, *blamed_how;
+
+void dmabuf_blame(const char *clause, const char *how)
+{
+	blamed = clause;
+	blamed_how = how;
 }
 
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 {
 	char text[3072];
 	va_list ap;
+	int n = 0;
 
+	/* The evidence says which rule it was that failed there. */
+	if (blamed && strcmp(blamed, clause)) {
+		n = snprintf(text, sizeof(text), "%s, this does not hold: %s: %s\n",
+			     blamed_how, clause, dmabuf_clause(clause)->rule);
+		clause = blamed;
+	}
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	if (in_child)
 		conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,

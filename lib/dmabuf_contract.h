@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dmabuf_clause {
 	const char *id;
@@ -60,17 +61,42 @@ void __dmabuf_limited_leave(void) __attribute__((noreturn));
  */
 void dmabuf_stage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * dmabuf_load_faults, dmabuf_store_faults:
+ *
+ * Whether a load or a store of 32 bits ends in SIGSEGV or SIGBUS. Only in a
+ * dmabuf_limited() block, where any other access that faults is a violation.
+ */
+bool dmabuf_load_faults(const void *addr);
+bool dmabuf_store_faults(void *addr, uint32_t value);
+
 /* Ends the current subtest as skipped: nothing can be said, and this is why. */
 void dmabuf_skip(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2))) __attribute__((noreturn));
 #define dmabuf_require(expr, ...) \
 	do { if (!(expr)) dmabuf_skip(__VA_ARGS__); } while (0)
 
+/*
+ * dmabuf_skips:
+ *
+ * Calls fn and returns whether it wanted to skip, with the reason in why, instead
+ * of doing so: for a facility of which a test needs any, not this one.
+ */
+bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_t len);
+
 /* Ends the current subtest as failed: the clause, in words, and the evidence. */
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3))) __attribute__((noreturn));
 #define dmabuf_must(clause, expr, ...) \
 	do { if (!(expr)) dmabuf_violation(clause, __VA_ARGS__); } while (0)
+
+/*
+ * dmabuf_blame:
+ *
+ * From here on a violation of any clause is one of this clause, for it comes of how
+ * the mapping was made, said in a few words. NULL: no longer.
+ */
+void dmabuf_blame(const char *clause, const char *how);
 
 /*
  * dmabuf_inherit_verdict:

@@ -111,6 +111,21 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       ret ? strerrorname_np(-ret) : "");
 }
 
+static void prepare_page(const void *user)
+{
+	gup_prepare(user, sysconf(_SC_PAGESIZE));
+}
+
+bool gup_works(const struct gup_user *user)
+{
+	char why[256];
+
+	if (!dmabuf_skips(prepare_page, user, why, sizeof(why)))
+		return true;
+	igt_info("Without %s: %s\n", user->name, why);
+	return false;
+}
+
 /*
  * Judges an attempt on [addr, addr + length) that begins with so many bytes of
  * ordinary memory: a call may take those and stop there, and which error it then
@@ -146,19 +161,22 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 	must_be_refused(user, buf, way, state, which, addr, length, 0);
 }
 
-/*
- * Moves a mapping to where there is a page of ordinary memory on either side; NULL
- * if the exporter does not have it moved.
- */
-static char *move_between_pages(void *p, size_t size)
+/* Maps the buffer where there is a page of ordinary memory on either side. */
+static char *map_between_pages(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	char *area = mmap(NULL, size + 2 * page, PROT_READ | PROT_WRITE,
+	char *area = mmap(NULL, buf->size + 2 * page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p;
 
-	dmabuf_require(area != MAP_FAILED, "no room for two pages and %zu bytes", size);
-	p = mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, area + page);
-	return p == MAP_FAILED ? NULL : p;
+	dmabuf_require(area != MAP_FAILED, "no room for two pages and %zu bytes", buf->size);
+	dmabuf_stage("mapping %s through the %s between two pages", buf->exporter->name,
+		     way->name);
+	p = way->map(buf, area + page, buf->size, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED, 0);
+	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped through the %s at an address: %s",
+		       buf->exporter->name, way->name, strerror(errno));
+	return p;
 }
 
 void gup_ranges_must_be_refused(const struct gup_user *user,
@@ -175,7 +193,7 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 		bool between;
 	} ranges[] = {
 		{ "first page", 0, page },
-		{ "page in the middle", buf->size / 2 / page * page, page },
+		{ "middle page", buf->size / 2 / page * page, page },
 		{ "last page", last, page },
 		{ "whole", 0, buf->size },
 		{ "first page, with one before it,", -page, 2 * page, page, true },
@@ -183,17 +201,11 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		char *p = dmabuf_map(buf, way);
+		char *p = ranges[i].between ? map_between_pages(buf, way) :
+					      dmabuf_map(buf, way);
 
 		if (i == 0)
 			gup_prepare(user, buf->size > page ? buf->size : 2 * page);
-		if (ranges[i].between) {
-			dmabuf_stage("moving the mapping of %s (%s)",
-				     buf->exporter->name, way->name);
-			p = move_between_pages(p, buf->size);
-			if (!p)
-				break;
-		}
 		if (state == TOUCHED) {
 			dmabuf_stage("touching every page of %s (%s)",
 				     buf->exporter->name, way->name);

@@ -19,6 +19,19 @@ struct gup_user {
 	const char *name;
 	const char *description;	/* the call, and where it takes references */
 
+	/*
+	 * Its references are for writing, so that any read-only mapping refuses it,
+	 * which proves nothing.
+	 */
+	bool writes;
+
+	/*
+	 * It is tried on every variant of a mapping, for all that come to the kernel's
+	 * pages by the same path (mm/gup.c: by the page tables or by the VMA, for
+	 * reading or writing, for long or not).
+	 */
+	bool stands_for_others;
+
 	/* Opens what the attempts need; skips if the facility is not there. */
 	void (*setup)(size_t length);
 
@@ -68,6 +81,9 @@ void *gup_kept_page(void);
  * dmabuf_limited() block.
  */
 void gup_prepare(const struct gup_user *user, size_t length);
+
+/* Whether gup_prepare() would not skip; says why if it would. */
+bool gup_works(const struct gup_user *user);
 
 /*
  * gup_must_be_refused:

@@ -17,16 +17,22 @@ void pattern_fill(void *addr, size_t length, uint32_t seed)
 		word[at / 4] = word_at(at, seed);
 }
 
-void pattern_must_be(const char *clause, const void *addr, size_t length,
-		     uint32_t seed, const char *what)
+void pattern_must_be_at(const char *clause, const void *addr, size_t offset,
+			size_t length, uint32_t seed, const char *what)
 {
 	const volatile uint32_t *word = addr;
 
 	for (size_t at = 0; at < length; at += 4) {
-		uint32_t is = word[at / 4];
+		uint32_t is = word[at / 4], must = word_at(offset + at, seed);
 
-		dmabuf_must(clause, is == word_at(at, seed),
+		dmabuf_must(clause, is == must,
 			    "%s: the word at byte %zu (page %zu) is %#x, not %#x\n", what,
-			    at, at / sysconf(_SC_PAGESIZE), is, word_at(at, seed));
+			    offset + at, (offset + at) / sysconf(_SC_PAGESIZE), is, must);
 	}
+}
+
+void pattern_must_be(const char *clause, const void *addr, size_t length,
+		     uint32_t seed, const char *what)
+{
+	pattern_must_be_at(clause, addr, 0, length, seed, what);
 }

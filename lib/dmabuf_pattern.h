@@ -22,4 +22,12 @@ void pattern_fill(void *addr, size_t length, uint32_t seed);
 void pattern_must_be(const char *clause, const void *addr, size_t length,
 		     uint32_t seed, const char *what);
 
+/*
+ * pattern_must_be_at:
+ *
+ * The same for a part: what is at addr was filled as what is at this offset.
+ */
+void pattern_must_be_at(const char *clause, const void *addr, size_t offset,
+			size_t length, uint32_t seed, const char *what);
+
 #endif /* DMABUF_PATTERN_H */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "dmabuf_contract.h"
@@ -19,7 +21,9 @@ static bool read_vma(const void *addr, struct proc_vma *vma)
 		uintptr_t start, end;
 		size_t kib;
 
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
+		/* Fields begin with a capital; scanning each for an address is slow. */
+		if (!isupper((unsigned char)line[0]) &&
+		    sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
 			inside = (uintptr_t)addr >= start && (uintptr_t)addr < end;
 		else if (!inside)
 			continue;
@@ -27,6 +31,8 @@ static bool read_vma(const void *addr, struct proc_vma *vma)
 			vma->rss = kib * 1024;
 		else if (sscanf(line, "Pss: %zu kB", &kib) == 1)
 			vma->pss = kib * 1024;
+		else if (sscanf(line, "Locked: %zu kB", &kib) == 1)
+			vma->locked = kib * 1024;
 		else if (sscanf(line, "VmFlags: %127[^\n]", vma->flags) == 1)
 			complete = true;	/* the last line of a VMA */
 	}
@@ -110,6 +116,77 @@ long proc_minor_faults(void)
 
 	getrusage(RUSAGE_SELF, &usage);
 	return usage.ru_minflt;
+}
+
+void proc_must_be_pfnmap(const void *addr, const char *what)
+{
+	struct proc_vma vma = proc_vma(addr);
+
+	dmabuf_must("PFNMAP", proc_vma_has(&vma, "pf") && !proc_vma_has(&vma, "mm"),
+		    "%s: VmFlags has %s 'pf' and %s 'mm'\n%s\n", what,
+		    proc_vma_has(&vma, "pf") ? "a" : "no",
+		    proc_vma_has(&vma, "mm") ? "a" : "no", proc_evidence(addr));
+}
+
+/* Touched pages of a memfd are accounted, or there is nothing to see here. */
+static bool accounts_memfd(void)
+{
+	const size_t length = 4 * sysconf(_SC_PAGESIZE);
+	int fd = memfd_create("control", MFD_CLOEXEC);
+	struct proc_vma vma = { };
+	char *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, length))
+		p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p != MAP_FAILED) {
+		memset(p, 1, length);
+		vma = proc_vma(p);
+		munmap(p, length);
+	}
+	if (fd >= 0)
+		close(fd);
+	return vma.rss == length;
+}
+
+void proc_must_not_be_accounted(const void *addr, const char *what)
+{
+	struct proc_vma vma;
+
+	dmabuf_require(accounts_memfd(), "the kernel does not account a memfd either");
+	vma = proc_vma(addr);
+	dmabuf_must("ACCOUNT", !vma.rss && !vma.pss,
+		    "%s and touched: Rss is %zu and Pss %zu bytes, both must be 0\n%s\n",
+		    what, vma.rss, vma.pss, proc_evidence(addr));
+}
+
+/* The kernel's own walker passes over VM_PFNMAP, so that every entry reads 0. */
+void proc_must_not_show(const void *addr, size_t length, const char *what)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t size = length / page * sizeof(uint64_t);
+	const off_t first = (uintptr_t)addr / page * sizeof(uint64_t);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t *entries = malloc(size);
+	static char control;
+
+	control = 1;
+	dmabuf_require(proc_pagemap(&control) & PAGEMAP_PRESENT,
+		       "pagemap does not show ordinary memory either");
+	dmabuf_require(pread(fd, entries, size, first) == (ssize_t)size,
+		       "pagemap cannot be read as a whole: %s", strerror(errno));
+	for (size_t at = 0; at < length; at += page) {
+		uint64_t entry = entries[at / page];
+
+		dmabuf_must("ACCOUNT", !(entry & PAGEMAP_SEEN),
+			    "%s: page %zu of %zu has the pagemap entry %#" PRIx64
+			    "%s; its page is mapped %lld times (-1: unknown); no page must show\n%s\n",
+			    what, at / page, length / page, entry,
+			    entry & PAGEMAP_FILE_OR_SHARED ?
+			    ", a file page or shared memory" : "",
+			    proc_map_count(entry), proc_evidence(addr));
+	}
+	free(entries);
+	close(fd);
 }
 
 const char *proc_evidence(const void *addr)

@@ -14,7 +14,7 @@
 /* A VMA by /proc/self/smaps. */
 struct proc_vma {
 	char flags[128];	/* the codes of VmFlags, each with a blank behind it */
-	size_t rss, pss;	/* in bytes */
+	size_t rss, pss, locked;	/* in bytes */
 };
 
 /*
@@ -58,6 +58,18 @@ long long proc_map_count(uint64_t pagemap);
 
 /* Page faults of this process so far that needed no I/O. */
 long proc_minor_faults(void);
+
+/*
+ * proc_must_be_pfnmap, proc_must_not_be_accounted, proc_must_not_show:
+ *
+ * The clauses PFNMAP (VmFlags has "pf" and has not "mm") and ACCOUNT (Rss and Pss of
+ * the VMA at addr are 0; none of the pages from addr on shows in pagemap) of pages
+ * that were touched. what: whose mapping it is. They skip where the kernel does not
+ * show ordinary memory either.
+ */
+void proc_must_be_pfnmap(const void *addr, const char *what);
+void proc_must_not_be_accounted(const void *addr, const char *what);
+void proc_must_not_show(const void *addr, size_t length, const char *what);
 
 /* VmFlags and pagemap entry at addr, as one line of evidence (static). */
 const char *proc_evidence(const void *addr);

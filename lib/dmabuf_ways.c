@@ -3,17 +3,20 @@
  * The ways in to a mapping of a DMA buffer. A new one is a function and a line
  * in the table.
  */
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <xf86drm.h>
 
 #include "dmabuf.h"
+#include "dmabuf_calib.h"
 #include "dmabuf_contract.h"
 #include "exporters/drm.h"
 #include "igt.h"
 
-static void *map_fd(const struct dmabuf *buf, size_t length, int prot, int flags,
-		    off_t offset)
+static void *map_fd(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
-	return mmap(NULL, length, prot, flags, buf->fd, offset);
+	return mmap(addr, length, prot, flags, buf->fd, offset);
 }
 
 static const struct dmabuf_way way_fd = {
@@ -28,15 +31,15 @@ static const char *no_native(const struct dmabuf_exporter *e)
 	return e->kind->native_offset ? NULL : "this exporter has no GEM mmap of its own";
 }
 
-static void *map_native(const struct dmabuf *buf, size_t length, int prot, int flags,
-			off_t offset)
+static void *map_native(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
 	uint64_t base;
 
 	dmabuf_require(buf->exporter->kind->native_offset(buf, &base),
 		       "%s gives no mmap offset for its own buffer: %s",
 		       buf->exporter->name, strerror(errno));
-	return mmap(NULL, length, prot, flags, buf->dev, base + offset);
+	return mmap(addr, length, prot, flags, buf->dev, base + offset);
 }
 
 static const struct dmabuf_way way_native = {
@@ -63,6 +66,17 @@ static const struct {
 	{ "panthor", 0x06 },
 	{ "v3d", 0x03 },
 };
+
+/*
+ * The calibration module's importer, for machines without such a driver; or what
+ * DMABUF_IMPORTER names and answers the same ioctl.
+ */
+static const char *test_importer(void)
+{
+	const char *path = getenv("DMABUF_IMPORTER") ?: DMA_CALIB_IMPORT;
+
+	return access(path, R_OK | W_OK) ? NULL : path;
+}
 
 struct offset_request {
 	uint32_t handle;
@@ -91,20 +105,45 @@ static const char *no_import(const struct dmabuf_exporter *e)
 {
 	unsigned int nr;
 
-	return importer_for(e, &nr) ? NULL :
+	return test_importer() || importer_for(e, &nr) ? NULL :
 	       "no other device here redirects the mmap of an imported buffer to dma_buf_mmap()";
 }
 
-static void *map_import(const struct dmabuf *buf, size_t length, int prot, int flags,
-			off_t offset)
+/* What is imported must live by its mapping alone. */
+static void *map_and_close(void *addr, size_t length, int prot, int flags, int fd,
+			   off_t offset)
+{
+	void *p = mmap(addr, length, prot, flags, fd, offset);
+	int err = errno;
+
+	close(fd);
+	errno = err;
+	return p;
+}
+
+static void *map_test_import(const char *path, const struct dmabuf *buf, void *addr,
+			     size_t length, int prot, int flags, off_t offset)
+{
+	struct dma_calib_fd data = { .fd = buf->fd };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	dmabuf_require(fd >= 0 && !ioctl(fd, DMA_CALIB_IOCTL_IMPORT, &data),
+		       "%s does not import the buffer: %s", path, strerror(errno));
+	return map_and_close(addr, length, prot, flags, fd, offset);
+}
+
+static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			int flags, off_t offset)
 {
 	struct offset_request request = { };
 	const struct drm_card *card;
 	unsigned int nr;
 	int fd;
 
+	if (test_importer())
+		return map_test_import(test_importer(), buf, addr, length, prot, flags,
+				       offset);
 	card = importer_for(buf->exporter, &nr);
-	/* A file of its own, whose handles die with the process. */
 	fd = drm_open_card(card->path);
 	dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &request.handle),
 		       "%s does not import the buffer: %s", card->driver, strerror(errno));
@@ -112,7 +151,7 @@ static void *map_import(const struct dmabuf *buf, size_t length, int prot, int f
 				 &request),
 		       "%s gives no mmap offset for an imported buffer: %s", card->driver,
 		       strerror(errno));
-	return mmap(NULL, length, prot, flags, fd, request.offset + offset);
+	return map_and_close(addr, length, prot, flags, fd, request.offset + offset);
 }
 
 static const struct dmabuf_way way_import = {

@@ -255,7 +255,9 @@ if [ -n "$lab" ]; then
 	# What does not get to its end.
 	refused 'a suite that the archive does not have' 2 nonsuch $run --kernel debian:nonsuch -o "$work/n5"
 	head -c 600 /dev/zero >"$work/no.ko"
-	refused 'a module that does not load' 2 'does not load' $run --module "$work/no.ko" -o "$work/n6"
+	refused 'a module that is none' 2 'is no kernel module' $run --module "$work/no.ko" -o "$work/n6"
+	other=$(find "$(runner/vm/kernel.sh debian:sid | sed -n 's/^modules=//p')" -name 'minix.ko*')
+	refused "a module that does not load" 2 'minix does not load' $run --module "$other" -o "$work/n10"
 	kernel=$(runner/vm/kernel.sh debian:trixie | sed -n 's/^bzimage=//p')
 	head -c 3000000 "$kernel" >"$work/vmlinuz"
 	refused 'a kernel that does not boot' 125 'did not boot' runner/vm/run.sh --kernel "$work/vmlinuz" \

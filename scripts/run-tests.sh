@@ -12,9 +12,12 @@ Builds the suite, boots a kernel with the lab's exporters, runs every subtest in
 it, and leaves igt_runner's layout and junit.xml in results/.
 
   --kernel SPEC     debian:SUITE (trixie is the default; bookworm,
-                    bookworm-backports, sid, ...), or the path of a bzImage
+                    bookworm-backports, sid, ...), source:VERSION (built from
+                    Debian's linux-source-VERSION with the lab's configuration),
+                    or the path of a bzImage or of a kernel's build tree
   --modules DIR     that bzImage's modules
-  --module FILE.ko  load this one too, before the tests (repeatable)
+  --module FILE.ko  load this one too, before the tests (repeatable); of a folder,
+                    what its Kbuild makes is built for this kernel
   --host            run on this machine, not in the lab
   --disruptive      with --host: also what disturbs others who use the machine
                     (the lab always does)
@@ -60,7 +63,7 @@ while [ $# -gt 0 ]; do
 	--kernel) kernel=$2 ;;
 	--modules) modules=$2 ;;
 	--module)
-		[ -f "$2" ] || die "there is no module '$2'"
+		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
 		extra="$extra
 $2"
 		;;

@@ -17,7 +17,7 @@ END
 }
 
 # for, what shows that it is there, and its package in Debian, Fedora and Arch.
-# pc: a pkg-config module, file: a pattern.
+# pc: a pkg-config module, file: a pattern; name?: where the archive has it.
 table='
 build	cc				gcc			gcc			gcc
 build	file:/usr/include/stdio.h	libc6-dev		glibc-devel		glibc
@@ -28,6 +28,8 @@ build	pc:libdrm			libdrm-dev		libdrm-devel		libdrm
 build	pc:liburing			liburing-dev		liburing-devel		liburing
 build	pc:libibverbs			libibverbs-dev		rdma-core-devel		rdma-core
 lab	qemu-system-x86_64		qemu-system-x86		qemu-system-x86		qemu-system-x86
+lab	file:/usr/lib*/*/qemu/hw-display-virtio-gpu-pci.so,/usr/lib*/qemu/hw-display-virtio-gpu-pci.so	qemu-system-x86	qemu-device-display-virtio-gpu-pci	qemu-hw-display-virtio-gpu-pci
+lab	file:/usr/lib*/*/qemu/hw-display-qxl.so,/usr/lib*/qemu/hw-display-qxl.so	qemu-system-modules-spice?	qemu-device-display-qxl	qemu-hw-display-qxl
 lab	busybox				busybox-static		busybox			busybox
 lab	kmod				kmod			kmod			kmod
 lab	cpio				cpio			cpio			cpio
@@ -77,7 +79,13 @@ missing() {
 }
 
 packages() {
-	echo "$1" | cut -d ' ' -f "$2" | sort -u | tr '\n' ' '
+	echo "$1" | cut -d ' ' -f "$2" | sort -u | while read -r p; do
+		case $p in
+		# Debian 12 has it in another package, which is wanted anyway.
+		*'?') apt-cache show "${p%"?"}" >/dev/null 2>&1 || continue ;;
+		esac
+		echo "${p%"?"}"
+	done | tr '\n' ' '
 }
 
 missing=$(missing)
@@ -92,11 +100,11 @@ if [ "$(id -u)" != 0 ]; then
 fi
 if [ "$as_root" != no ] && command -v apt-get >/dev/null &&
    grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
-	echo "setup.sh: installing $(packages "$missing" 1)"
 	export DEBIAN_FRONTEND=noninteractive
+	$as_root apt-get -qq update || exit 2
+	echo "setup.sh: installing $(packages "$missing" 1)"
 	# shellcheck disable=SC2046
-	$as_root apt-get -qq update &&
-		$as_root apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends \
+	$as_root apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends \
 			$(packages "$missing" 1) >/dev/null ||
 		{ echo "setup.sh: apt-get could not install them, see above" >&2; exit 2; }
 	missing=$(missing)

@@ -19,6 +19,7 @@ IGT_TEST_DESCRIPTION("CPU access to a DMA buffer works, to every page, through e
 		     "mapping, for as long as there is one.");
 
 #define SIZE (64 << 10)
+#define FRESH_MAPPINGS 8
 
 static void write_all(const struct dmabuf *buf, void *p, uint32_t seed)
 {
@@ -45,10 +46,15 @@ static void readwrite(struct dmabuf *buf, const struct dmabuf_way *way)
 	write_all(buf, p, 0x22222222);
 	read_all(buf, p, 0x22222222, "read after the second write");
 
-	/* Another mapping, so that what is compared are not our own page tables. */
-	munmap(p, buf->size);
-	p = dmabuf_map(buf, way);
-	read_all(buf, p, 0x22222222, "read through a new mapping");
+	/*
+	 * Other mappings, so that what is compared are not our own page tables; and
+	 * many of them, for an exporter that does not always let a page fault in.
+	 */
+	for (int i = 0; i < FRESH_MAPPINGS; i++) {
+		munmap(p, buf->size);
+		p = dmabuf_map(buf, way);
+		read_all(buf, p, 0x22222222, "read through a new mapping");
+	}
 }
 
 static void two_mappings(struct dmabuf *buf, const struct dmabuf_way *way)
@@ -67,6 +73,7 @@ static void survives_close(struct dmabuf *buf, const struct dmabuf_way *way)
 	void *p = dmabuf_map(buf, way);
 
 	write_all(buf, p, 0x55555555);
+	read_all(buf, p, 0x55555555, "read before everything but the mapping is closed");
 	dmabuf_close(buf);
 	dmabuf_stage("reading %s after everything but the mapping was closed",
 		     buf->exporter->name);
@@ -84,6 +91,7 @@ static void survives_fork(struct dmabuf *buf, const struct dmabuf_way *way)
 	pid_t pid;
 
 	write_all(buf, (void *)p, 0x77777777);
+	read_all(buf, (void *)p, 0x77777777, "read before fork");
 	dmabuf_close(buf);
 	fflush(NULL);
 	pid = fork();

@@ -4,6 +4,8 @@
  * Description: The exporter may move the buffer at any time: a CPU mapping
  *              follows, with unchanged contents, and GUP stays refused.
  */
+#include <pthread.h>
+
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
@@ -36,6 +38,7 @@ static void move_and_refault(struct dmabuf *buf, const uint32_t *p)
 	idle = proc_minor_faults() - before;
 
 	certain = dmabuf_move(buf);
+	dmabuf_blame("MOVE", "after the exporter moved the buffer");
 
 	dmabuf_stage("reading %s after the move", buf->exporter->name);
 	before = proc_minor_faults();
@@ -74,6 +77,13 @@ static void contents(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 	fresh = dmabuf_map(&buf, way);
 	pattern_must_be("MOVE", fresh, buf.size, 0x9abcdef0,
 			"written through the old mapping after the move, read through a new one");
+
+	/* And again, if it can: what held it in place would show now. */
+	dmabuf_move(&buf);
+	pattern_must_be("MOVE", p, buf.size, 0x9abcdef0,
+			"read through the first mapping after a second move");
+	pattern_must_be("MOVE", fresh, buf.size, 0x9abcdef0,
+			"read through the second mapping after a second move");
 }
 
 static void refused(const struct gup_user *user, const struct dmabuf_exporter *e,
@@ -93,6 +103,87 @@ static void refused(const struct gup_user *user, const struct dmabuf_exporter *e
 			    (char *)p + buf.size - page, page);
 }
 
+/* How often the buffer moves while others use it. */
+#define ROUNDS 5
+
+static struct race {
+	const struct dmabuf_exporter *e;
+	const struct gup_user *user;	/* or NULL: none works here */
+	volatile uint32_t *p;
+	size_t size;
+	volatile bool stop;
+	unsigned long attempts;
+} the_race;
+
+/* One word a page, which nobody else writes: it never goes back or elsewhere. */
+static void *count_up(void *start)
+{
+	const size_t words = sysconf(_SC_PAGESIZE) / 4;
+	const size_t pages = the_race.size / 4 / words;
+	const uint32_t mine = (uintptr_t)start;
+	uint32_t expected = 0;
+
+	while (!the_race.stop) {
+		for (size_t i = mine; i < pages; i += 2) {
+			uint32_t is = the_race.p[i * words];
+
+			dmabuf_must("RACE", is == expected,
+				    "%s: page %zu had %u written to it and has %u in it, while the buffer was moved\n",
+				    the_race.e->name, i, expected, is);
+			the_race.p[i * words] = expected + 1;
+		}
+		expected++;
+	}
+	return NULL;
+}
+
+static void *try_to_pin(void *unused)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+
+	for (size_t at = 0; !the_race.stop; at = (at + page) % the_race.size) {
+		ssize_t ret = the_race.user->attempt((char *)the_race.p + at, page);
+
+		dmabuf_must("RACE", ret <= 0, "%s of page %zu of %s took %zd bytes while the buffer was moved\n",
+			    the_race.user->name, at / page, the_race.e->name, ret);
+		the_race.attempts++;
+	}
+	return NULL;
+}
+
+static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	struct dmabuf buf = dmabuf_alloc(e, SIZE);
+	pthread_t writers[2], pinner;
+
+	the_race = (struct race){ .e = e, .size = buf.size };
+	the_race.p = dmabuf_map(&buf, way);
+	memset((void *)the_race.p, 0, buf.size);
+	for_each_gup_user(user)
+		if (user->stands_for_others && !the_race.user && gup_works(user))
+			the_race.user = user;
+
+	dmabuf_blame("RACE", "while the exporter moved the buffer");
+	for (uintptr_t i = 0; i < 2; i++)
+		dmabuf_require(!pthread_create(&writers[i], NULL, count_up, (void *)i),
+			       "no thread: %s", strerror(errno));
+	if (the_race.user)
+		dmabuf_require(!pthread_create(&pinner, NULL, try_to_pin, NULL),
+			       "no thread: %s", strerror(errno));
+	for (int i = 0; i < ROUNDS; i++) {
+		usleep(10000);
+		dmabuf_move(&buf);
+	}
+	usleep(10000);
+	the_race.stop = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(writers[i], NULL);
+	if (the_race.user)
+		pthread_join(pinner, NULL);
+	igt_info("%s: %d moves, %lu attempts to pin were refused\n", e->name, ROUNDS,
+		 the_race.attempts);
+}
+
 int dmabuf_main()
 {
 	igt_fixture()
@@ -101,16 +192,32 @@ int dmabuf_main()
 	for_each_dmabuf_way(way) {
 		igt_describe_f("A buffer is mapped by %s and filled, then its exporter moves it: "
 			       "pages must refault, every word must be unchanged, and a write "
-			       "must reach the new place. Skips exporters that do not move. "
-			       "Clauses: MOVE %s", way->description, way->clause);
+			       "must reach the new place; a second move must not be held up. "
+			       "Skips exporters that do not move. Clauses: MOVE PIN %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("contents-%s", way->name) {
 			for_each_dmabuf_exporter(e) {
 				igt_dynamic(e->name) {
-					dmabuf_judges("MOVE", way->clause);
+					dmabuf_judges("MOVE PIN", way->clause);
 					dmabuf_require_moves(e);
 					dmabuf_require_way(e, way);
 					dmabuf_limited(LIMIT)
 						contents(e, way);
+				}
+			}
+		}
+
+		igt_describe_f("Two threads write to a buffer mapped by %s and read back, another "
+			       "tries to pin its pages, while its exporter moves it several "
+			       "times: no write is lost, and no pin succeeds. Skips exporters "
+			       "that do not move. Clauses: RACE %s", way->description, way->clause);
+		igt_subtest_with_dynamic_f("race-%s", way->name) {
+			for_each_dmabuf_exporter(e) {
+				igt_dynamic(e->name) {
+					dmabuf_judges("RACE", way->clause);
+					dmabuf_require_moves(e);
+					dmabuf_require_way(e, way);
+					dmabuf_limited(LIMIT)
+						race(e, way);
 				}
 			}
 		}

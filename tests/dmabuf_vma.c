@@ -4,8 +4,6 @@
  * Description: The mapping of a DMA buffer looks as it must, in /proc: pure
  *              page frames, and no memory that the kernel would account.
  */
-#include <inttypes.h>
-
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
@@ -28,61 +26,17 @@ static char *map_touched(const struct dmabuf *buf, const struct dmabuf_way *way)
 
 static void vmflags(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	char *p = map_touched(buf, way);
-	struct proc_vma vma = proc_vma(p);
-
-	dmabuf_must("PFNMAP", proc_vma_has(&vma, "pf") && !proc_vma_has(&vma, "mm"),
-		    "%s, mapped through the %s: VmFlags has %s 'pf' and %s 'mm'\n%s\n",
-		    buf->exporter->name, way->name,
-		    proc_vma_has(&vma, "pf") ? "a" : "no",
-		    proc_vma_has(&vma, "mm") ? "a" : "no", proc_evidence(p));
+	proc_must_be_pfnmap(map_touched(buf, way), dmabuf_mapping_name(buf, way));
 }
 
-/* Control: the same pages of a memfd are accounted, or there is nothing to see. */
 static void rss(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	char *p = map_touched(buf, way);
-	int fd = memfd_create("control", MFD_CLOEXEC);
-	struct proc_vma vma;
-	void *control;
-
-	dmabuf_require(fd >= 0 && !ftruncate(fd, buf->size), "no memfd: %s",
-		       strerror(errno));
-	control = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	dmabuf_require(control != MAP_FAILED, "no memfd: %s", strerror(errno));
-	dmabuf_touch(control, buf->size);
-	vma = proc_vma(control);
-	dmabuf_require(vma.rss == buf->size, "the kernel does not account a memfd either");
-
-	vma = proc_vma(p);
-	dmabuf_must("ACCOUNT", !vma.rss && !vma.pss,
-		    "%s, mapped through the %s and touched: Rss is %zu and Pss %zu of %zu bytes, both must be 0\n%s\n",
-		    buf->exporter->name, way->name, vma.rss, vma.pss, buf->size,
-		    proc_evidence(p));
+	proc_must_not_be_accounted(map_touched(buf, way), dmabuf_mapping_name(buf, way));
 }
 
-/* The kernel's own walker passes over VM_PFNMAP, so that every entry reads 0. */
 static void pagemap(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
-	char *p = map_touched(buf, way);
-	static char stack_page;
-
-	stack_page = 1;
-	dmabuf_require(proc_pagemap(&stack_page) & PAGEMAP_PRESENT,
-		       "pagemap does not show ordinary memory either");
-
-	for (size_t at = 0; at < buf->size; at += page) {
-		uint64_t entry = proc_pagemap(p + at);
-
-		dmabuf_must("ACCOUNT", !(entry & PAGEMAP_SEEN),
-			    "%s, mapped through the %s: page %zu of %zu has the pagemap entry %#" PRIx64
-			    "%s; its page is mapped %lld times (-1: unknown); no page must show\n%s\n",
-			    buf->exporter->name, way->name, at / page, buf->size / page,
-			    entry, entry & PAGEMAP_FILE_OR_SHARED ?
-			    ", a file page or shared memory" : "",
-			    proc_map_count(entry), proc_evidence(p));
-	}
+	proc_must_not_show(map_touched(buf, way), buf->size, dmabuf_mapping_name(buf, way));
 }
 
 static const struct {

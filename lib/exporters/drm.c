@@ -30,17 +30,21 @@ static bool driver_name(struct drm_card *card)
 	return true;
 }
 
+/* ".../0000:00:02.0/drm/card0", without the card's number, which changes. */
 static void find_place(struct drm_card *card)
 {
 	char link[64];
 	struct stat st;
+	ssize_t len;
 
 	if (fstat(card->fd, &st))
 		return;
-	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u", major(st.st_rdev),
 		 minor(st.st_rdev));
-	if (!realpath(link, card->place))
-		card->place[0] = 0;
+	len = readlink(link, card->place, sizeof(card->place) - 1);
+	card->place[len < 0 ? 0 : len] = 0;
+	if (strrchr(card->place, '/'))
+		*strrchr(card->place, '/') = 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -82,7 +86,8 @@ const struct drm_card *drm_cards(void)
 
 bool drm_export(struct dmabuf *buf)
 {
-	return !drmPrimeHandleToFD(buf->dev, buf->handle, DRM_CLOEXEC | DRM_RDWR,
+	return !drmPrimeHandleToFD(buf->dev, buf->handle,
+				   DRM_CLOEXEC | (buf->read_only ? 0 : DRM_RDWR),
 				   &buf->fd);
 }
 

@@ -29,11 +29,14 @@ const struct drm_card *drm_cards(void);
 #define for_each_drm_card(card) \
 	for (const struct drm_card *card = drm_cards(); card->driver[0]; card++)
 
-/* Exports handle on buf->dev for reading and writing and sets buf->fd. */
+/* Exports handle on buf->dev, as buf->read_only says, and sets buf->fd. */
 bool drm_export(struct dmabuf *buf);
 
 /* The .native_offset by DRM_IOCTL_MODE_MAP_DUMB; any GEM handle will do. */
 bool drm_dumb_offset(int fd, uint32_t handle, uint64_t *offset);
+
+/* The video memory of a radeon in bytes; 0 if it does not say. */
+size_t drm_radeon_vram(int fd);
 
 /* The .close_handle of every GEM driver. */
 void drm_close_handle(struct dmabuf *buf);

@@ -48,10 +48,16 @@ static bool moves_on_scanout(const char *driver)
 
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	for_each_drm_card(card)
-		if (makes_dumb_buffers(card->fd))
-			dmabuf_exporter_add(kind, 0, card->path, "%s-dumb", card->driver)->moves =
-				moves_on_scanout(card->driver);
+	for_each_drm_card(card) {
+		struct dmabuf_exporter *e;
+
+		if (!makes_dumb_buffers(card->fd))
+			continue;
+		e = dmabuf_exporter_add(kind, 0, card->path, "%s-dumb", card->driver);
+		e->moves = moves_on_scanout(card->driver);
+		if (!strcmp(card->driver, "radeon"))
+			e->max_size = drm_radeon_vram(card->fd);
+	}
 }
 
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
@@ -126,6 +132,7 @@ const struct dmabuf_exporter_kind dmabuf_drm_dumb = {
 	.description = "dumb buffers of every card that exports them",
 	.find = find,
 	.alloc = alloc,
+	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
 	.move = move,

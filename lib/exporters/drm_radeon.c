@@ -15,11 +15,28 @@
 /* More video memory than this takes too long to fill. */
 #define MAX_VRAM (1ull << 30)
 
+/*
+ * What does not fit in video memory goes through the GART, and a kernel with a card
+ * whose GART does not work (QEMU's) warns of that.
+ */
+size_t drm_radeon_vram(int fd)
+{
+	struct drm_radeon_gem_info info = { };
+
+	return drmIoctl(fd, DRM_IOCTL_RADEON_GEM_INFO, &info) ? 0 : info.vram_size;
+}
+
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	for_each_drm_card(card)
-		if (!strcmp(card->driver, "radeon"))
-			dmabuf_exporter_add(kind, 0, card->path, "radeon-vram")->moves = true;
+	for_each_drm_card(card) {
+		struct dmabuf_exporter *e;
+
+		if (strcmp(card->driver, "radeon"))
+			continue;
+		e = dmabuf_exporter_add(kind, 0, card->path, "radeon-vram");
+		e->moves = true;
+		e->max_size = drm_radeon_vram(card->fd);
+	}
 }
 
 static bool create(int fd, size_t size, uint32_t *handle)
@@ -63,26 +80,22 @@ static bool native_offset(const struct dmabuf *buf, uint64_t *offset)
  */
 static bool move(struct dmabuf *buf)
 {
-	struct drm_radeon_gem_info info = { };
+	const size_t vram = buf->exporter->max_size;
 	uint32_t handle;
 	uint64_t offset;
 
 	dmabuf_require_disruptive("fills the video memory");
-	dmabuf_require(!drmIoctl(buf->dev, DRM_IOCTL_RADEON_GEM_INFO, &info),
-		       "radeon does not say how much video memory it has: %s",
-		       strerror(errno));
-	dmabuf_require(info.vram_size <= MAX_VRAM,
-		       "evicting a buffer means filling %llu MiB of video memory",
-		       (unsigned long long)info.vram_size >> 20);
+	dmabuf_require(vram, "radeon does not say how much video memory it has");
+	dmabuf_require(vram <= MAX_VRAM,
+		       "evicting a buffer means filling %zu MiB of video memory", vram >> 20);
 
-	for (uint64_t filled = 0; filled <= info.vram_size; filled += buf->size) {
+	for (size_t filled = 0; filled <= vram; filled += buf->size) {
 		volatile uint32_t *p;
 
 		dmabuf_require(create(buf->dev, buf->size, &handle) &&
 			       gem_offset(buf->dev, handle, buf->size, &offset),
-			       "only %llu of %llu bytes of video memory could be filled: %s",
-			       (unsigned long long)filled,
-			       (unsigned long long)info.vram_size, strerror(errno));
+			       "only %zu of %zu bytes of video memory could be filled: %s",
+			       filled, vram, strerror(errno));
 		p = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->dev,
 			 offset);
 		dmabuf_require(p != MAP_FAILED, "filling the video memory: %s",
@@ -98,6 +111,7 @@ const struct dmabuf_exporter_kind dmabuf_drm_radeon = {
 	.description = "radeon buffers in video memory",
 	.find = find,
 	.alloc = alloc,
+	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
 	.move = move,

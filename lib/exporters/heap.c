@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * DMA heaps: every character device in /dev/dma_heap, and what the calibration
- * module adds, which answers the same ioctl (linux/dma-heap.h, Linux 5.6).
+ * DMA heaps: every character device in /dev/dma_heap (linux/dma-heap.h, Linux 5.6).
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -13,30 +12,22 @@
 
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	static const struct { const char *dir, *prefix; } places[] = {
-		{ "/dev/dma_heap/*", "heap" },
-		{ "/dev/dma_calib/*", "calib" },
-	};
+	glob_t g;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		glob_t g;
-
-		/* Sorted, so that the names are given in the same order every time. */
-		if (glob(places[i].dir, 0, NULL, &g))
-			continue;
-		for (size_t j = 0; j < g.gl_pathc; j++)
-			dmabuf_exporter_add(kind, 0, g.gl_pathv[j], "%s-%s",
-					    places[i].prefix,
-					    strrchr(g.gl_pathv[j], '/') + 1);
-		globfree(&g);
-	}
+	/* Sorted, so that the names are given in the same order every time. */
+	if (glob("/dev/dma_heap/*", 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		dmabuf_exporter_add(kind, 0, g.gl_pathv[i], "heap-%s",
+				    strrchr(g.gl_pathv[i], '/') + 1);
+	globfree(&g);
 }
 
-static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+bool dmabuf_heap_alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
 {
 	struct dma_heap_allocation_data data = {
 		.len = size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
+		.fd_flags = (buf->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC,
 	};
 
 	buf->dev = open(e->path, O_RDWR | O_CLOEXEC);
@@ -50,5 +41,6 @@ const struct dmabuf_exporter_kind dmabuf_heap = {
 	.name = "heap",
 	.description = "DMA heaps in /dev/dma_heap",
 	.find = find,
-	.alloc = alloc,
+	.alloc = dmabuf_heap_alloc,
+	.read_only = true,
 };

@@ -58,7 +58,10 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 		.memory = V4L2_MEMORY_MMAP,
 		.format.type = e->type,
 	};
-	struct v4l2_exportbuffer export = { .type = e->type, .flags = O_RDWR | O_CLOEXEC };
+	struct v4l2_exportbuffer export = {
+		.type = e->type,
+		.flags = (buf->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC,
+	};
 	struct v4l2_pix_format *pix = &create.format.fmt.pix;
 	struct v4l2_plane_pix_format *plane = &create.format.fmt.pix_mp.plane_fmt[0];
 
@@ -83,4 +86,5 @@ const struct dmabuf_exporter_kind dmabuf_v4l2 = {
 	.description = "V4L2 capture and output queues by VIDIOC_EXPBUF",
 	.find = find,
 	.alloc = alloc,
+	.read_only = true,
 };

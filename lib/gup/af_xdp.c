@@ -55,6 +55,7 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_af_xdp = {
 	.name = "af-xdp-umem",
 	.description = "XDP_UMEM_REG on an AF_XDP socket (long-term pins by pin_user_pages)",
+	.writes = true,
 	.setup = setup,
 	.attempt = attempt,
 };

@@ -145,6 +145,8 @@ static ssize_t attempt_queue(void *addr, size_t length)
 const struct gup_user gup_io_uring = {
 	.name = "io-uring-fixed",
 	.description = "io_uring_register_buffers() (long-term pins by pin_user_pages)",
+	.writes = true,
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = attempt_register,
 };
@@ -152,6 +154,7 @@ const struct gup_user gup_io_uring = {
 const struct gup_user gup_io_uring_update = {
 	.name = "io-uring-update",
 	.description = "IORING_REGISTER_BUFFERS_UPDATE (long-term pins by pin_user_pages)",
+	.writes = true,
 	.setup = setup_update,
 	.attempt = attempt_update,
 };
@@ -159,6 +162,7 @@ const struct gup_user gup_io_uring_update = {
 const struct gup_user gup_io_uring_buffer_ring = {
 	.name = "io-uring-buf-ring",
 	.description = "IORING_REGISTER_PBUF_RING in user memory (long-term pins by io_pin_pages)",
+	.writes = true,
 	.setup = setup,
 	.attempt = attempt_buffer_ring,
 };
@@ -166,6 +170,7 @@ const struct gup_user gup_io_uring_buffer_ring = {
 const struct gup_user gup_io_uring_queue = {
 	.name = "io-uring-no-mmap",
 	.description = "IORING_SETUP_NO_MMAP, the submission queue in user memory (long-term pins by io_pin_pages)",
+	.writes = true,
 	.setup = setup_queue,
 	.attempt = attempt_queue,
 };

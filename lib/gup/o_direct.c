@@ -122,6 +122,8 @@ static ssize_t submit_read_into(void *addr, size_t length)
 const struct gup_user gup_o_direct_read = {
 	.name = "o-direct-read",
 	.description = "read() from a file opened with O_DIRECT (references for writing)",
+	.writes = true,
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = read_into,
 };
@@ -129,6 +131,7 @@ const struct gup_user gup_o_direct_read = {
 const struct gup_user gup_o_direct_write = {
 	.name = "o-direct-write",
 	.description = "write() to a file opened with O_DIRECT (references for reading)",
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = write_from,
 };
@@ -136,6 +139,7 @@ const struct gup_user gup_o_direct_write = {
 const struct gup_user gup_aio_read = {
 	.name = "aio-read",
 	.description = "IOCB_CMD_PREAD by io_submit() from a file opened with O_DIRECT (references for writing)",
+	.writes = true,
 	.setup = setup_aio,
 	.attempt = submit_read_into,
 };

@@ -46,6 +46,7 @@ const struct gup_user gup_process_vm_readv = {
 const struct gup_user gup_process_vm_writev = {
 	.name = "process-vm-writev",
 	.description = "process_vm_writev() to the own process (references for writing by pin_user_pages_remote)",
+	.writes = true,
 	.setup = setup,
 	.attempt = write_to,
 };

@@ -196,6 +196,7 @@ static ssize_t attempt_write(void *addr, size_t length)
 const struct gup_user gup_rdma = {
 	.name = "rdma-reg-mr",
 	.description = "ibv_reg_mr() for local and remote writing (long-term pins for writing by ib_umem_get)",
+	.writes = true,
 	.setup = setup,
 	.attempt = attempt_write,
 };

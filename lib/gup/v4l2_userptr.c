@@ -96,6 +96,7 @@ static void setup(size_t length)
 const struct gup_user gup_v4l2_userptr = {
 	.name = "v4l2-userptr",
 	.description = "VIDIOC_QBUF of a V4L2_MEMORY_USERPTR buffer (long-term pins by get_vaddr_frames)",
+	.writes = true,
 	.setup = setup,
 	.attempt = attempt,
 };

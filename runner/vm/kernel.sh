@@ -8,14 +8,17 @@ usage() {
 	cat <<END
 usage: kernel.sh [--modules DIR] SPEC
 
-SPEC is debian:SUITE (the suite's newest kernel, from the archive, cached) or
-the path of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
+SPEC is debian:SUITE (the suite's newest kernel, from the archive, cached),
+source:VERSION (built by source.sh, cached), the path of a kernel's build tree, or
+that of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
 lib/modules/RELEASE itself). Prints, a line each:
 	release=RELEASE
 	bzimage=PATH
 	boot=PATH	of what QEMU is to start: that, or what is packed in it
 	modules=PATH	of lib/modules/RELEASE; empty: none
 	config=PATH	empty: not known
+	build=PATH	to build modules against; only where it is known
+	suite=SUITE	of Debian, which has headers to build modules against
 END
 }
 
@@ -155,9 +158,28 @@ debian:*)
 	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
 	root=$(kernel_packages "${spec#debian:}")
 	print_root "$root"
+	echo "suite=${spec#debian:}"
+	;;
+source:*)
+	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
+	built=$("$here/source.sh" "${spec#source:}") || exit 2
+	echo "$built"
+	echo "$built" | sed -n 's/^bzimage=/boot=/p'
 	;;
 *)
-	[ -f "$spec" ] || die "there is no kernel '$spec' (debian:SUITE, or the path of a bzImage)"
+	# A build tree, whose modules are where the build left them.
+	if [ -d "$spec" ] && [ -f "$spec/arch/x86/boot/bzImage" ]; then
+		build=$(cd "$spec" && pwd)
+		spec=$build/arch/x86/boot/bzImage
+		if [ -z "$modules" ] && [ -f "$build/modules.order" ]; then
+			modules=$cache/trees/$(echo "$build" | sha256sum | cut -c 1-16)
+			mkdir -p "$modules"
+			make -s -C "$build" INSTALL_MOD_PATH="$modules" INSTALL_MOD_STRIP=1 \
+				DEPMOD=true modules_install >&2 ||
+				die "the modules of $build cannot be installed in the cache"
+		fi
+	fi
+	[ -f "$spec" ] || die "there is no kernel '$spec' (debian:SUITE, source:VERSION, or the path of a bzImage or a built tree)"
 	release=$(release_of "$spec") || die "$spec is no x86 kernel (bzImage)"
 	tree=
 	[ -z "$modules" ] || tree=$(module_tree "$release" "$modules")
@@ -168,5 +190,6 @@ debian:*)
 		[ -n "$config" ] || [ ! -f "$c" ] || config=$c
 	done
 	print "$release" "$spec" "$spec" "$tree" "$config"
+	[ -z "${build-}" ] || echo "build=$build"
 	;;
 esac

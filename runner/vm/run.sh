@@ -12,9 +12,11 @@ Boots a kernel in QEMU with every exporter of the table (devices), runs COMMAND
 in it as root, and exits with COMMAND's status; 125: the guest did not get to
 its end; 2: it was not to be run.
 
-  --kernel SPEC     debian:SUITE, or the path of a bzImage (default debian:trixie)
+  --kernel SPEC     debian:SUITE, source:VERSION, or the path of a bzImage or of a
+                    kernel's build tree (default debian:trixie)
   --modules DIR     that bzImage's modules
-  --module FILE.ko  load this one too, before COMMAND (repeatable)
+  --module FILE.ko  load this one too, before COMMAND (repeatable); of a folder,
+                    what its Kbuild makes is built for this kernel
   --root TREE       files for the guest's root (repeatable)
   --results DIR     shared with the guest as /results; the kernel's console goes
                     to DIR/console.txt
@@ -79,7 +81,7 @@ while [ $# -gt 0 ]; do
 	--kernel) kernel=$2 ;;
 	--modules) modules=$2 ;;
 	--module)
-		[ -f "$2" ] || die "there is no module '$2'"
+		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
 		extra="$extra
 $(realpath "$2")"
 		;;
@@ -121,9 +123,16 @@ boot=$(sed -n 's/^boot=//p' "$tmp/kernel")
 tree=$(sed -n 's/^modules=//p' "$tmp/kernel")
 config=$(sed -n 's/^config=//p' "$tmp/kernel")
 
-# The extra modules' names are a line each.
+# The extra modules' names are a line each; a folder is built for this kernel.
 IFS='
 '
+extra=$(for f in $extra; do
+	if [ -d "$f" ]; then
+		"$here/kmod.sh" "$tmp/kernel" "$f" "$tmp/built" || exit 2
+	else
+		echo "$f"
+	fi
+done) || exit 2
 # shellcheck disable=SC2086
 initramfs=$("$here/initramfs.sh" "$release" "$tree" $extra) || exit 2
 extra=$(for f in $extra; do

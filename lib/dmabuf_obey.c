@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_obey.h"
+#include "dmabuf_proc.h"
+#include "gup/users.h"
+#include "igt.h"
+
+/* It reads only, opens nothing, and takes page after page by the fast path. */
+static const struct gup_user *const user = &gup_vmsplice;
+
+void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
+		      enum page_state state, const char *which, void *addr,
+		      size_t length)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	const struct { const char *name; size_t at; } pages[] = {
+		{ "first page", 0 },
+		{ "middle page", length / page / 2 * page },
+		{ "last page", length - page },
+	};
+	struct proc_vma vma = proc_vma(addr);
+	static bool prepared;
+
+	dmabuf_must("PFNMAP", proc_vma_has(&vma, "pf") && !proc_vma_has(&vma, "mm"),
+		    "%s, mapped through the %s, the %s: no VM_PFNMAP mapping\n%s\n",
+		    buf->exporter->name, way->name, which, proc_evidence(addr));
+	if (!prepared)
+		gup_prepare(user, page);
+	prepared = true;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "%s of the %s", pages[i].name, which);
+		gup_must_be_refused(user, buf, way, state, text,
+				    (char *)addr + pages[i].at, page);
+	}
+}
+
+void dmabuf_touch_reading(const void *addr, size_t length)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+
+	for (size_t at = 0; at < length; at += page)
+		(void)*(const volatile uint32_t *)((const char *)addr + at);
+}

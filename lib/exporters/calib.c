@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The calibration module (tests/kmod): an exporter a row, each of which keeps the
+ * contract or breaks it in one way. They allocate as heaps do; some move on request.
+ */
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/ioctl.h>
+
+#include "dmabuf_calib.h"
+#include "dmabuf_contract.h"
+#include "exporters.h"
+#include "igt.h"
+
+static bool moves(const char *path)
+{
+	struct dma_calib_fd none = { .fd = -1 };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool ret = fd >= 0 && ioctl(fd, DMA_CALIB_IOCTL_MOVE, &none) && errno != ENOTTY;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static void find(const struct dmabuf_exporter_kind *kind)
+{
+	glob_t g;
+
+	if (glob(DMA_CALIB_DIR "/*", 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		dmabuf_exporter_add(kind, 0, g.gl_pathv[i], "calib-%s",
+				    strrchr(g.gl_pathv[i], '/') + 1)->moves =
+			moves(g.gl_pathv[i]);
+	globfree(&g);
+}
+
+static bool move(struct dmabuf *buf)
+{
+	struct dma_calib_fd data = { .fd = buf->fd };
+	int ret = ioctl(buf->dev, DMA_CALIB_IOCTL_MOVE, &data);
+
+	/* Nothing but the CPU mapping is left that could hold it in place. */
+	dmabuf_must("PIN", !ret || errno != EBUSY,
+		    "%s cannot move the buffer: something holds it in place\n",
+		    buf->exporter->name);
+	dmabuf_require(!ret, "%s cannot move the buffer: %s", buf->exporter->name,
+		       strerror(errno));
+	return true;
+}
+
+const struct dmabuf_exporter_kind dmabuf_calib = {
+	.name = "calib",
+	.description = "the exporters of the calibration module",
+	.find = find,
+	.alloc = dmabuf_heap_alloc,
+	.read_only = true,
+	.move = move,
+};

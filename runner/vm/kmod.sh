@@ -1,0 +1,212 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# A module from its source, for the kernel that is booted.
+set -eu
+
+usage() {
+	cat <<END
+usage: kmod.sh KERNEL SRC OUT
+
+Builds the kernel modules of the folder SRC (a Kbuild or Makefile with obj-m) and
+puts them in the folder OUT; prints their paths, one a line. KERNEL is a file with
+what kernel.sh or source.sh printed, or - for the standard input. What it builds
+against is build=PATH there, or else the package linux-headers-RELEASE of the
+suite that the kernel came from (suite=NAME, or what kernel.sh remembers). Both
+these headers and the modules are kept in the cache.
+END
+}
+
+die() {
+	echo "kmod.sh: $*" >&2
+	exit 2
+}
+
+case ${1-} in
+--help) usage; exit 0 ;;
+esac
+[ $# -eq 3 ] || { usage >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+export LC_ALL=C
+
+[ -d "$2" ] || die "there is no folder '$2'"
+[ -f "$2/Kbuild" ] || [ -f "$2/Makefile" ] || die "$2 has no Kbuild and no Makefile"
+src=$(cd "$2" && pwd)
+out=$3
+for tool in gcc:gcc make:make modinfo:kmod; do
+	command -v "${tool%:*}" >/dev/null || die "to build a module, install ${tool#*:}"
+done
+
+tmp=$(mktemp -d)
+clean=
+trap 'rm -rf "$tmp" ${clean:+"$clean"}' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+cat -- "$1" >"$tmp/kernel" || die "there is no description of a kernel in $1"
+field() {
+	sed -n "s/^$1=//p" "$tmp/kernel"
+}
+release=$(field release)
+[ -n "$release" ] || die "$1 names no release"
+build=$(field build)
+
+mkdir -p "$cache/headers" "$cache/modules" || die "no cache can be made in $cache"
+cache=$(cd "$cache" && pwd)
+
+# What of SRC goes into a build.
+sources() {
+	(cd "$src" && find . -type f ! -name '*.o' ! -name '*.ko' ! -name '*.mod' \
+		! -name '*.mod.c' ! -name '.*' ! -name Module.symvers ! -name modules.order |
+		sort)
+}
+hash=$({
+	cat "$0"
+	gcc -dumpfullversion
+	echo "$build"
+	[ -z "$build" ] || stat -c %Y "$build/Module.symvers" 2>/dev/null || :
+	sources
+	sources | (cd "$src" && tr '\n' '\0' | xargs -0r cat)
+} | sha256sum | cut -c 1-16)
+modules=$cache/modules/$release-$hash
+
+give() {
+	mkdir -p "$out"
+	for ko in "$modules"/*.ko; do
+		cp "$ko" "$out/"
+		echo "$out/${ko##*/}"
+	done
+}
+
+if [ -d "$modules" ]; then
+	give
+	exit 0
+fi
+
+# Which suite a packaged kernel is of: the one whose newest kernel this was when
+# kernel.sh last asked.
+suite_of() {
+	suite=$(field suite)
+	root=$(field bzimage)
+	root=$(basename "$(dirname "${root:-/-/-}")")
+	for answer in "$cache/kernels/debian:"*; do
+		[ -z "$suite" ] && [ -f "$answer" ] && [ "$(cat "$answer")" = "$root" ] || continue
+		suite=${answer##*/debian:}
+	done
+	[ -n "$suite" ] || die "to build a module for $release it takes its headers, and it is not known where it is from: give a debian:SUITE, a source:VERSION, or a build tree"
+}
+
+# The headers' tools are linked with the C library of their suite, and may be too
+# new for this machine's: then they run with that one.
+adopt_tools() {
+	find "$1" -path "*/linux-kbuild-*" -type f -perm -u+x | while read -r f; do
+		[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
+		! ldd "$f" 2>&1 | grep -q 'not found' || echo "$f"
+	done >"$tmp/foreign"
+	[ -s "$tmp/foreign" ] || return 0
+
+	kbuild=$("$here/archive.sh" --list --with-depends='linux-kbuild-*' "$suite" - \
+		"linux-headers-$release" | sed 's/ .*//') || exit 2
+	[ -n "$kbuild" ] || exit 2
+	libraries=$("$here/archive.sh" --list --with-depends "$suite" - "$kbuild" |
+		sed -n 's/^\(libc6\|libelf1[^ ]*\|libssl3[^ ]*\|libzstd1\|zlib1g\) .*/\1/p') || exit 2
+	# shellcheck disable=SC2086 # a word each
+	"$here/archive.sh" "$suite" "$1/libc" $libraries || exit 2
+	ld=$(find "$1/libc" -name 'ld-linux-x86-64.so.2' -type f -o -name 'ld-linux-x86-64.so.2' -type l |
+		grep '/x86_64-linux-gnu/' | head -n 1)
+	[ -n "$ld" ] || die "the tools of linux-headers-$release do not run here, and $suite gives no C library to run them with: use a kernel of this machine's own suite or older, or source:VERSION"
+	lib=$(dirname "$ld")
+	while read -r f; do
+		mv "$f" "$f.real"
+		cat >"$f" <<END
+#!/bin/sh
+exec "$headers${ld#"$1"}" --library-path "$headers${lib#"$1"}" "$headers${f#"$1"}.real" "\$@"
+END
+		chmod 755 "$f"
+	done <"$tmp/foreign"
+}
+
+# Sets $headers: an unpacked linux-headers-RELEASE whose paths are right.
+fetch_headers() {
+	headers=$cache/headers/$release
+	[ ! -d "$headers" ] || return 0
+	suite_of
+	echo "kmod.sh: fetching linux-headers-$release from $suite" >&2
+	new=$(mktemp -d "$cache/headers/tmp.XXXXXX")
+	clean=$new
+	"$here/archive.sh" --with-depends='linux-[hk]*' "$suite" "$new" "linux-headers-$release" ||
+		die "without its headers no module can be built for $release; where the archive has gone on, fetch the newest kernel (remove $cache/kernels/debian:$suite), or give a source:VERSION"
+	adopt_tools "$new"
+	for f in "$new"/usr/src/linux-headers-*/Makefile; do
+		sed -i "s|\([ =]\)/usr/src/|\1$headers/usr/src/|g" "$f"
+	done
+	# As the compiler's name has the version that its suite had, see below.
+	cat >"$new/cc" <<'END'
+#!/bin/sh
+# gcc, without the options that it is too old for.
+while :; do
+	rc=0
+	said=$(LC_ALL=C gcc "$@" 2>&1) || rc=$?
+	[ $rc -ne 0 ] || break
+	option=$(printf '%s\n' "$said" |
+		sed -n "s/.*: unrecognized command-line option '\([^']*\)'.*/\1/p" | head -n 1)
+	[ -n "$option" ] || break
+	for word; do
+		shift
+		[ "$word" = "$option" ] || set -- "$@" "$word"
+	done
+done
+[ -z "$said" ] || printf '%s\n' "$said" >&2
+exit $rc
+END
+	chmod 755 "$new" "$new/cc"
+	# Where another run was faster, its tree is as good.
+	[ -d "$headers" ] || mv "$new" "$headers"
+	rm -rf "$new" "$headers/${new##*/}"
+	clean=
+}
+
+if [ -n "$build" ]; then
+	[ -f "$build/Module.symvers" ] && [ -f "$build/include/config/auto.conf" ] ||
+		die "$build is no tree that a kernel was built in (make bzImage modules)"
+	set --
+else
+	fetch_headers
+	build=$headers/usr/src/linux-headers-$release
+	[ -d "$build" ] || die "linux-headers-$release has no /usr/src/linux-headers-$release"
+	# No BTF: that takes pahole.
+	set -- CC="$headers/cc" CONFIG_DEBUG_INFO_BTF_MODULES=
+fi
+
+mkdir "$tmp/src"
+sources | (cd "$src" && tar -cf - -T -) | tar -C "$tmp/src" -xf -
+unset ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS MAKEFLAGS KBUILD_EXTRA_SYMBOLS || :
+# Warnings name the file, not the folder that it was built in.
+make -C "$build" M="$tmp/src" "$@" KCFLAGS="-fmacro-prefix-map=$tmp/src/=" modules \
+	>"$tmp/log" 2>&1 </dev/null || {
+	grep -E -A 4 'error|Error|ERROR|\*\*\*|not found' "$tmp/log" | sed "s|$tmp/src/||g" | head -n 40 >&2
+	die "$src does not build for $release"
+}
+grep -A 4 "^$tmp/src/.*warning: " "$tmp/log" | sed "s|$tmp/src/||g" >&2 || :
+
+set -- "$tmp"/src/*.ko
+[ -f "$1" ] || die "$src builds, but makes no module"
+for ko; do
+	is=$(modinfo -F vermagic "$ko")
+	[ "${is%% *}" = "$release" ] || die "what was built is for ${is%% *}, not for $release"
+done
+mkdir "$tmp/modules"
+cp "$@" "$tmp/modules/"
+# Modules come and go.
+find "$cache/modules" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
+new=$(mktemp -d "$cache/modules/tmp.XXXXXX")
+clean=$new
+cp "$@" "$new/"
+chmod 755 "$new"
+[ -d "$modules" ] || mv "$new" "$modules"
+rm -rf "$new" "$modules/${new##*/}"
+clean=
+give

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST: dmabuf variants
+ * Description: The contract holds however the mapping was made and whatever was
+ *              done to it since: a part of the buffer, read-only, private, a second
+ *              time, after fork, munmap, mprotect or mremap, small, odd and huge.
+ */
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_gup.h"
+#include "dmabuf_proc.h"
+#include "dmabuf_variants.h"
+#include "igt.h"
+
+IGT_TEST_DESCRIPTION("The contract holds however the mapping was made and whatever was "
+		     "done to it since.");
+
+/* In each page its number: enough to tell whether the right one is there. */
+static uint32_t stamp(size_t offset)
+{
+	return 0x5eed0000 ^ (offset / sysconf(_SC_PAGESIZE));
+}
+
+static void write_stamps(const struct dmabuf *buf)
+{
+	char *p = dmabuf_map(buf, dmabuf_ways[0]);
+
+	dmabuf_stage("writing to every page of %s", buf->exporter->name);
+	for (size_t at = 0; at < buf->size; at += dmabuf_stride(buf))
+		*(volatile uint32_t *)(p + at) = stamp(at);
+	munmap(p, buf->size);
+}
+
+static void stamps_must_be_there(const struct dmabuf_mapping *m)
+{
+	dmabuf_stage("reading every page of %s", dmabuf_mapping_name(m->buf, m->way));
+	for (size_t at = 0; at < m->length; at += dmabuf_stride(m->buf)) {
+		uint32_t is = *(volatile uint32_t *)(m->addr + at);
+
+		dmabuf_must("WHOLE", is == stamp(m->offset + at),
+			    "%s: the page at the offset %zu has %#x in it, not %#x\n",
+			    dmabuf_mapping_name(m->buf, m->way), m->offset + at, is,
+			    stamp(m->offset + at));
+	}
+}
+
+static void gup_is_refused(const struct gup_user *user, struct dmabuf_mapping *m,
+			   enum page_state state)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	const struct { const char *which; size_t start; } pages[] = {
+		{ "first page", 0 },
+		{ "middle page", m->length / 2 / page * page },
+		{ "last page", m->length - page },
+	};
+
+	if (user->writes && !(m->prot & PROT_WRITE))
+		return;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		if (state == TOUCHED)
+			*(volatile char *)(m->addr + pages[i].start);
+		gup_must_be_refused(user, m->buf, m->way, state, pages[i].which,
+				    m->addr + pages[i].start, page);
+	}
+}
+
+static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
+		  const struct dmabuf_variant *variant)
+{
+	struct dmabuf buf = dmabuf_alloc(e, variant->size);
+	struct dmabuf_mapping m = { .buf = &buf, .way = way };
+	const char *what = dmabuf_mapping_name(&buf, way);
+	const struct gup_user *users[8];
+	size_t num_users = 0;
+
+	write_stamps(&buf);
+	for_each_gup_user(user)
+		if (user->stands_for_others && gup_works(user))
+			users[num_users++] = user;
+	dmabuf_require(num_users, "no user of get_user_pages works here");
+
+	dmabuf_blame(variant->clause, variant->description);
+	dmabuf_stage("%s: %s", what, variant->description);
+	variant->make(&m, true);
+	stamps_must_be_there(&m);
+	proc_must_be_pfnmap(m.addr, what);
+	proc_must_not_be_accounted(m.addr, what);
+	proc_must_not_show(m.addr, m.length, what);
+	for (size_t i = 0; i < num_users; i++)
+		gup_is_refused(users[i], &m, TOUCHED);
+	munmap(m.addr, m.length);
+
+	dmabuf_stage("%s: %s", what, variant->description);
+	variant->make(&m, false);
+	for (size_t i = 0; i < num_users; i++)
+		gup_is_refused(users[i], &m, UNTOUCHED);
+	stamps_must_be_there(&m);
+}
+
+int dmabuf_main()
+{
+	igt_fixture()
+		dmabuf_find_devices();
+
+	for_each_dmabuf_variant(variant) {
+		const char *clause = variant->clause ?: "";
+
+		for_each_dmabuf_way(way) {
+			igt_describe_f("A buffer is mapped by %s, and %s. The mapping is VM_PFNMAP, "
+				       "none of its pages is accounted, the contents are there, and "
+				       "pinning its first, middle and last page is refused with EFAULT, "
+				       "touched and untouched. Clauses: PFNMAP ACCOUNT GUP SPECIAL WHOLE "
+				       "%s %s", way->description, variant->description, clause,
+				       way->clause);
+			igt_subtest_with_dynamic_f("%s-%s", variant->name, way->name) {
+				for_each_dmabuf_exporter(e) {
+					igt_dynamic(e->name) {
+						dmabuf_judges(clause[0] ? clause :
+							      "PFNMAP ACCOUNT GUP SPECIAL WHOLE",
+							      way->clause);
+						dmabuf_require_way(e, way);
+						dmabuf_limited(DMABUF_LIMIT)
+							obeys(e, way, variant);
+					}
+				}
+			}
+		}
+	}
+}

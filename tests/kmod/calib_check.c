@@ -1,0 +1,990 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Proves that every row of the calibration module does what its table says, with
+ * nothing but system calls: no line of the suite is in here, or the one could not
+ * be proved against the other.
+ *
+ *	cc -O2 -pthread -static -o calib_check calib_check.c
+ *
+ * Prints "ok NAME WHAT" or "not ok NAME WHAT: WHY" for every row, as root in the
+ * lab, and fails if one was not ok. A row that it does not know is not ok.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dmabuf_calib.h"
+
+#define PAGE		4096UL
+#define SIZE		(16 * PAGE)
+#define PMD		(2UL << 20)
+#define RW		(PROT_READ | PROT_WRITE)
+
+static const char *row;
+static int dev, buf;
+static char why[512];
+static sigjmp_buf on_bus;
+static volatile bool expect_bus;
+
+static void bus(int sig)
+{
+	if (expect_bus)
+		siglongjmp(on_bus, 1);
+	_exit(99);
+}
+
+/* An access that may end in SIGBUS: true if it did. */
+static bool faults(volatile uint32_t *p)
+{
+	bool hit = false;
+
+	expect_bus = true;
+	if (sigsetjmp(on_bus, 1))
+		hit = true;
+	else
+		*p = *p;
+	expect_bus = false;
+	return hit;
+}
+
+static bool no(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+#define want(is) do { if (!(is)) return no("line %d: %s", __LINE__, #is); } while (0)
+
+static int alloc_from(int fd, size_t size, int flags)
+{
+	struct dma_heap_allocation_data data = { .len = size, .fd_flags = flags | O_CLOEXEC };
+
+	return ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &data) ? -1 : (int)data.fd;
+}
+
+static uint32_t *map_at(void *at, int fd, size_t size, int prot, int flags, off_t offset)
+{
+	void *p = mmap(at, size, prot, flags | (at ? MAP_FIXED : 0), fd, offset);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static uint32_t *map(int fd, size_t size)
+{
+	return map_at(NULL, fd, size, RW, MAP_SHARED, 0);
+}
+
+static uint32_t *word(void *p, unsigned long page)
+{
+	return (uint32_t *)((char *)p + page * PAGE);
+}
+
+static void fill(void *p, size_t size, uint32_t seed)
+{
+	for (size_t i = 0; i < size / PAGE; i++)
+		*(volatile uint32_t *)word(p, i) = seed + i;
+}
+
+static bool filled(void *p, size_t size, uint32_t seed)
+{
+	for (size_t i = 0; i < size / PAGE; i++)
+		if (*(volatile uint32_t *)word(p, i) != seed + i)
+			return false;
+	return true;
+}
+
+static void touch(void *p, size_t size)
+{
+	for (size_t i = 0; i < size / PAGE; i++)
+		(void)*(volatile uint32_t *)word(p, i);
+}
+
+/* Whether a user of get_user_pages_fast() gets the page. */
+static bool pins(void *p)
+{
+	struct iovec iov = { p, PAGE };
+	ssize_t ret;
+	int fds[2];
+
+	if (pipe(fds))
+		return false;
+	ret = vmsplice(fds[1], &iov, 1, 0);
+	close(fds[0]);
+	close(fds[1]);
+	return ret > 0;
+}
+
+struct vma {
+	char flags[128];
+	unsigned long rss;
+	unsigned long end;
+};
+
+static struct vma vma(const void *p)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	struct vma v = { "" };
+	bool in = false;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+			in = (uintptr_t)p >= start && (uintptr_t)p < end;
+			if (in)
+				v.end = end;
+		}
+		if (in && sscanf(line, "Rss: %lu", &v.rss))
+			continue;
+		if (in && sscanf(line, "VmFlags: %127[^\n]", v.flags) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return v;
+}
+
+static bool has(const struct vma *v, const char *flag)
+{
+	return strstr(v->flags, flag);
+}
+
+static bool present(void *p)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	pread(fd, &entry, 8, (uintptr_t)p / PAGE * 8);
+	close(fd);
+	return entry >> 63;
+}
+
+static long minor_faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+static int move(void)
+{
+	struct dma_calib_fd data = { .fd = buf };
+
+	return ioctl(dev, DMA_CALIB_IOCTL_MOVE, &data) ? errno : 0;
+}
+
+static int sync_cpu(uint64_t flags)
+{
+	struct dma_buf_sync data = { .flags = flags };
+
+	return ioctl(buf, DMA_BUF_IOCTL_SYNC, &data) ? errno : 0;
+}
+
+/* Does debugfs list a dma-buf of this inode? */
+static bool listed(ino_t ino)
+{
+	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
+	bool found = false;
+	char line[512];
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned long is;
+
+		found = sscanf(line, "%*x %*x %*x %*u %*s %lu", &is) == 1 && is == ino;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static ino_t inode(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+static unsigned long taint(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long t = 0;
+
+	fscanf(f, "%lu", &t);
+	fclose(f);
+	return t;
+}
+
+/* Forks, and says whether CHECK held in the child. */
+static bool in_child(bool (*check)(uint32_t *p), uint32_t *p)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(!check(p));
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* A mapping that obeys, as far as one can see from here. */
+static bool obeys(uint32_t *p, size_t size)
+{
+	struct vma v;
+
+	want(p);
+	want(!pins(p));
+	touch(p, size);
+	fill(p, size, 1);
+	want(filled(p, size, 1));
+	v = vma(p);
+	want(has(&v, "pf") && !has(&v, "mm") && has(&v, "de") && !v.rss);
+	for (size_t i = 0; i < size / PAGE; i++) {
+		want(!pins(word(p, i)));
+		want(!present(word(p, i)));
+	}
+	return true;
+}
+
+static bool obeying(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+	ino_t ino = inode(buf);
+
+	want(obeys(p, SIZE));
+	want(obeys(map_at(NULL, buf, SIZE - PAGE, RW, MAP_SHARED, PAGE), SIZE - PAGE));
+	want(!map_at(NULL, buf, SIZE, RW, MAP_PRIVATE, 0));
+	want(!map_at(NULL, buf, SIZE + PAGE, RW, MAP_SHARED, 0));
+	want(mremap(p, SIZE, 2 * SIZE, MREMAP_MAYMOVE) == MAP_FAILED);
+	q = map_at(NULL, buf, SIZE, PROT_READ, MAP_SHARED, 0);
+	touch(q, SIZE);
+	want(!pins(q));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	fill(p, SIZE, 7);
+	want(!sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	want(filled(q, SIZE, 7));
+	want(!munmap(q, PAGE));
+	want(!pins(word(q, 1)) && filled(p, SIZE, 7));
+	close(dev);
+	close(buf);
+	want(listed(ino));
+	want(filled(p, SIZE, 7));
+	return true;
+}
+
+/* From 6.12 on there are special PMDs, and smaps counts what is in a VM_PFNMAP. */
+static bool recent(void)
+{
+	int major = 0, minor = 0;
+	struct utsname u;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 12);
+}
+
+/* Its own: a 2 MiB aligned address. */
+static uint32_t *aligned(size_t size)
+{
+	char *p = mmap(NULL, size + PMD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return (uint32_t *)(((uintptr_t)p + PMD - 1) & ~(PMD - 1));
+}
+
+static bool moving(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+	long before;
+
+	fill(p, SIZE, 3);
+	for (int i = 0; i < 3; i++) {
+		touch(p, SIZE);
+		want(!move());
+		before = minor_faults();
+		want(filled(p, SIZE, 3));
+		want(minor_faults() - before >= 16);
+		want(!pins(p));
+	}
+	fill(p, SIZE, 4);
+	q = map(buf, SIZE);
+	want(filled(q, SIZE, 4));
+	want(obeys(p, SIZE));
+	munmap(p, SIZE);
+	munmap(q, SIZE);
+	return obeying();
+}
+
+static bool huge(void)
+{
+	const size_t size = 2 * PMD + SIZE;
+	uint32_t *p;
+	long before;
+
+	close(buf);
+	buf = alloc_from(dev, size, O_RDWR);
+	want(buf >= 0);
+	p = map_at(aligned(size), buf, size, RW, MAP_SHARED, 0);
+	want(p);
+	before = minor_faults();
+	touch(p, size);
+	/* One for each PMD, and one for each page of the rest. */
+	want(minor_faults() - before < 40 || !recent());
+	want(obeys(p, size));
+	if (!move()) {
+		before = minor_faults();
+		want(filled(p, size, 1));
+		want(minor_faults() - before >= 2);
+		want(obeys(p, size));
+	}
+	want(!munmap(word(p, 3), PAGE));
+	touch(p, 3 * PAGE);
+	want(!pins(p) && !pins(word(p, 4)));
+	want(filled(word(p, 4), PMD, 5));
+	/* Where it does not fit. */
+	p = map_at(aligned(size) + PAGE / 4, buf, size, RW, MAP_SHARED, 0);
+	want(obeys(p, size));
+	munmap(p, size);
+	close(buf);
+	buf = alloc_from(dev, SIZE, O_RDWR);
+	return obeying();
+}
+
+static bool pages(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v;
+
+	want(pins(p));
+	touch(p, SIZE);
+	want(pins(p) && pins(word(p, 15)) && present(p));
+	v = vma(p);
+	want(!has(&v, "pf") && !has(&v, "mm") && v.rss);
+	return true;
+}
+
+static bool mixed(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v = vma(p);
+
+	want(pins(p) && pins(word(p, 15)) && present(p));
+	want(!has(&v, "pf") && has(&v, "mm") && v.rss);
+	return true;
+}
+
+static bool mixed_special(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v;
+
+	touch(p, SIZE);
+	v = vma(p);
+	want(!has(&v, "pf") && has(&v, "mm") && !v.rss);
+	want(!pins(p) && !pins(word(p, 15)));
+	return true;
+}
+
+static bool not_special(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v = vma(p);
+
+	want(has(&v, "pf") && !has(&v, "mm"));
+	want(!pins(p));
+	touch(p, SIZE);
+	v = vma(p);
+	want(pins(p) && (v.rss || !recent()));
+	/* What smaps counts, pagemap passes over. */
+	want(!present(p));
+	return true;
+}
+
+static bool last_page(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	touch(p, SIZE);
+	for (int i = 0; i < 15; i++)
+		want(!pins(word(p, i)));
+	want(pins(word(p, 15)));
+	return true;
+}
+
+static bool offset(void)
+{
+	want(obeys(map(buf, SIZE), SIZE));
+	want(pins(map_at(NULL, buf, PAGE, RW, MAP_SHARED, PAGE)));
+	return true;
+}
+
+static bool large(void)
+{
+	uint32_t *p;
+
+	want(obeys(map(buf, SIZE), SIZE));
+	close(buf);
+	buf = alloc_from(dev, PMD, O_RDWR);
+	p = map(buf, PMD);
+	want(pins(p) && pins(word(p, 511)));
+	return true;
+}
+
+static bool if_aligned(void)
+{
+	uint32_t *p;
+
+	want(obeys(map(buf, SIZE), SIZE));
+	close(buf);
+	buf = alloc_from(dev, 2 * PMD, O_RDWR);
+	want(obeys(map_at(aligned(3 * PMD) + PAGE / 4, buf, 2 * PMD, RW, MAP_SHARED, 0), 2 * PMD));
+	p = map_at(aligned(PMD), buf, PMD, RW, MAP_SHARED, PMD);
+	want(pins(p) && pins(word(p, 511)));
+	return true;
+}
+
+static bool readonly(void)
+{
+	want(obeys(map(buf, SIZE), SIZE));
+	want(pins(map_at(NULL, buf, SIZE, PROT_READ, MAP_SHARED, 0)));
+	return true;
+}
+
+static bool private(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(obeys(p, SIZE));
+	q = map_at(NULL, buf, SIZE, RW, MAP_PRIVATE, 0);
+	want(q);
+	touch(q, SIZE);
+	want(pins(q));
+	*q = 9;
+	want(*p == 1);
+	return true;
+}
+
+static bool second(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(obeys(p, SIZE));
+	q = map(buf, SIZE);
+	want(pins(q) && !pins(p));
+	munmap(p, SIZE);
+	munmap(q, SIZE);
+	want(obeys(map(buf, SIZE), SIZE));
+	return true;
+}
+
+static bool child_pins(uint32_t *p)
+{
+	touch(p, SIZE);
+	return pins(p) && pins(word(p, 15)) && filled(p, SIZE, 1);
+}
+
+static bool forked(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(in_child(child_pins, p));
+	want(obeys(p, SIZE));
+	return true;
+}
+
+static bool split(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+
+	want(obeys(p, SIZE) && obeys(q, SIZE));
+	munmap(word(p, 15), PAGE);
+	touch(p, SIZE - PAGE);
+	want(pins(p) && pins(word(p, 14)));
+	want(obeys(q, SIZE));
+	mprotect(word(q, 4), PAGE, PROT_READ);
+	touch(q, SIZE);
+	want(pins(q) && pins(word(q, 4)) && pins(word(q, 15)));
+	want(filled(q, SIZE, 1));
+	return true;
+}
+
+static bool after_move(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(filled(p, SIZE, 1));
+	want(pins(p));
+	want(!move() && filled(p, SIZE, 1));
+	return true;
+}
+
+static bool not_held(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	ino_t ino = inode(buf);
+
+	want(obeys(p, SIZE));
+	want(listed(ino));
+	close(buf);
+	usleep(100000);
+	want(!listed(ino));
+	want(filled(p, SIZE, 1));
+	close(dev);
+	want(filled(p, SIZE, 1));
+	return true;
+}
+
+static bool lost_on_close(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	close(buf);
+	want(filled(p, SIZE, 1));
+	close(dev);
+	want(!p[0] && !*word(p, 15));
+	return true;
+}
+
+static bool never_freed(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	ino_t ino = inode(buf);
+	int fd;
+
+	want(obeys(p, SIZE));
+	munmap(p, SIZE);
+	close(buf);
+	close(dev);
+	usleep(100000);
+	want(listed(ino));
+	fd = open(DMA_CALIB_LEAKED, O_WRONLY | O_CLOEXEC);
+	want(write(fd, "0", 1) == 1);
+	close(fd);
+	usleep(100000);
+	want(!listed(ino));
+	return true;
+}
+
+/* What all others refuse, and this one has. */
+static bool mprotect_grants(bool granted)
+{
+	int fd = alloc_from(dev, SIZE, O_RDONLY);
+	uint32_t *p;
+
+	want(fd >= 0);
+	want(!map(fd, SIZE));
+	p = map_at(NULL, fd, SIZE, PROT_READ, MAP_SHARED, 0);
+	want(p);
+	touch(p, SIZE);
+	want(!mprotect(p, SIZE, RW) == granted);
+	if (granted) {
+		fill(p, SIZE, 2);
+		want(filled(map_at(NULL, fd, SIZE, PROT_READ, MAP_SHARED, 0), SIZE, 2));
+	}
+	munmap(p, SIZE);
+	/* Nothing was miscounted. */
+	for (int i = 0; i < 3; i++) {
+		p = map_at(NULL, fd, SIZE, PROT_READ, MAP_SHARED, 0);
+		want(p);
+		munmap(p, SIZE);
+	}
+	close(fd);
+	return true;
+}
+
+static bool ro_mprotect(void)
+{
+	want(obeys(map(buf, SIZE), SIZE));
+	return mprotect_grants(true);
+}
+
+static bool expandable(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v = vma(p);
+
+	want(!has(&v, "de"));
+	p = mremap(p, SIZE, 2 * SIZE, MREMAP_MAYMOVE);
+	want(p != MAP_FAILED);
+	want(!faults(word(p, 15)));
+	want(faults(word(p, 16)) == !strcmp(row, "expandable"));
+	return true;
+}
+
+static bool begin_fails(void)
+{
+	want(obeys(map(buf, SIZE), SIZE));
+	want(sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE) == EIO);
+	return true;
+}
+
+static bool end_loses(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
+	fill(p, SIZE, 5);
+	want(filled(p, SIZE, 5));
+	want(!sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
+	want(filled(p, SIZE, 1));
+	return true;
+}
+
+static bool sigbus(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	int hits = 0;
+
+	for (int i = 0; i < 16; i++)
+		hits += faults(word(p, i));
+	want(hits == 2);
+	return true;
+}
+
+static bool wrong_page(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(!filled(p, SIZE, 1));
+	want(*word(p, 0) == *word(p, 8));
+	return true;
+}
+
+static bool not_zapped(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+	long before;
+
+	want(obeys(p, SIZE));
+	want(!move());
+	before = minor_faults();
+	want(filled(p, SIZE, 1));
+	want(minor_faults() - before < 4);
+	q = map(buf, SIZE);
+	want(filled(q, SIZE, 1));
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE, 1));
+	return true;
+}
+
+static bool half_zapped(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(filled(p, SIZE, 1));
+	q = map(buf, SIZE);
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE / 2, 2) && filled(word(q, 8), SIZE / 2, 9));
+	return true;
+}
+
+static bool not_copied(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(!p[0]);
+	return true;
+}
+
+static volatile uint32_t *counter;
+static volatile bool stop;
+
+static void *counts(void *arg)
+{
+	uint32_t i = 0;
+
+	/* What was written must be read again, as there is no other writer. */
+	while (!stop) {
+		if (*counter != i)
+			return (void *)1;
+		*counter = ++i;
+	}
+	return NULL;
+}
+
+static bool loses_late_writes(void)
+{
+	pthread_t thread;
+	void *lost;
+
+	counter = map(buf, SIZE);
+	*counter = 0;
+	stop = false;
+	pthread_create(&thread, NULL, counts, NULL);
+	for (int i = 0; i < 5; i++) {
+		usleep(20000);
+		move();
+	}
+	stop = true;
+	pthread_join(thread, &lost);
+	return lost;
+}
+
+static bool late_lost(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!move() && filled(p, SIZE, 1));
+	want(loses_late_writes());
+	return true;
+}
+
+static bool refault_refused(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(faults(p));
+	return true;
+}
+
+static bool pinned(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(obeys(p, SIZE));
+	want(!move() && filled(p, SIZE, 1));
+	want(move() == EBUSY && filled(p, SIZE, 1));
+	return true;
+}
+
+/* The kernel's log since it was last asked. */
+static bool warned(void)
+{
+	static int fd = -1;
+	bool found = false;
+	char record[8192];
+	ssize_t n;
+
+	if (fd < 0) {
+		fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		lseek(fd, 0, SEEK_END);
+		return false;
+	}
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
+		record[n > 0 ? n : 0] = 0;
+		found |= strstr(record, "WARNING: ") || strstr(record, "Oops") || strstr(record, "BUG: ");
+	}
+	return found;
+}
+
+static bool warn(void)
+{
+	map(buf, SIZE);
+	want(warned());
+	return true;
+}
+
+static bool taints(void)
+{
+	want(!(taint() & 1 << 6));
+	map(buf, SIZE);
+	want(taint() & 1 << 6);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*check)(void);
+} checks[] = {
+	{ "remap", obeying },
+	{ "fault", obeying },
+	{ "huge", huge },
+	{ "moving", moving },
+	{ "moving-huge", huge },
+	{ "pages", pages },
+	{ "mixed", mixed },
+	{ "mixed-special", mixed_special },
+	{ "not-special", not_special },
+	{ "last-page", last_page },
+	{ "offset", offset },
+	{ "large", large },
+	{ "aligned", if_aligned },
+	{ "readonly", readonly },
+	{ "private", private },
+	{ "second", second },
+	{ "fork", forked },
+	{ "split", split },
+	{ "after-move", after_move },
+	{ "not-held", not_held },
+	{ "lost-on-close", lost_on_close },
+	{ "never-freed", never_freed },
+	{ "ro-mprotect", ro_mprotect },
+	{ "expandable", expandable },
+	{ "past-end", expandable },
+	{ "begin-fails", begin_fails },
+	{ "end-loses", end_loses },
+	{ "sigbus", sigbus },
+	{ "wrong-page", wrong_page },
+	{ "not-zapped", not_zapped },
+	{ "half-zapped", half_zapped },
+	{ "not-copied", not_copied },
+	{ "late-lost", late_lost },
+	{ "refault-refused", refault_refused },
+	{ "pinned", pinned },
+	{ "warn", warn },
+	{ "taint", taints },
+};
+
+static int import(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct dma_calib_fd data = { .fd = buf };
+
+	if (fd < 0 || ioctl(fd, DMA_CALIB_IOCTL_IMPORT, &data))
+		return -1;
+	return fd;
+}
+
+/* Both importers, on this row's buffer. */
+static bool imports(void)
+{
+	int fd = import(DMA_CALIB_IMPORT);
+	uint32_t *p, *q;
+
+	want(fd >= 0);
+	q = map(buf, SIZE);
+	fill(q, SIZE, 1);
+	p = map(fd, SIZE);
+	close(fd);
+	want(obeys(p, SIZE));
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE, 2));
+	munmap(p, SIZE);
+
+	fd = import(DMA_CALIB_IMPORT_BROKEN);
+	want(fd >= 0);
+	p = map(fd, SIZE);
+	want(p);
+	want(filled(p, SIZE, 2));
+	want(pins(p) && pins(word(p, 15)));
+	want(!strcmp(row, "moving") ? move() == EBUSY : move() == ENOTTY);
+	munmap(p, SIZE);
+	close(fd);
+	want(!strcmp(row, "moving") ? move() == 0 : move() == ENOTTY);
+	want(filled(q, SIZE, 2));
+	return true;
+}
+
+/* Each in a process of its own, so that none leaves anything to another. */
+static bool holds(const char *name, bool (*check)(void), const char *what)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		char path[128];
+		bool ok;
+
+		row = name;
+		snprintf(path, sizeof(path), DMA_CALIB_DIR "/%s", name);
+		dev = open(path, O_RDWR | O_CLOEXEC);
+		buf = alloc_from(dev, SIZE, O_RDWR);
+		ok = (buf >= 0 || no("no buffer: %s", strerror(errno))) && check();
+		printf(ok ? "ok %s %s\n" : "not ok %s %s: %s\n", name, what, why);
+		fflush(NULL);
+		_exit(!ok);
+	}
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 99)
+		printf("not ok %s %s: SIGBUS\n", name, what);
+	else if (!WIFEXITED(status))
+		printf("not ok %s %s: signal %d\n", name, what, WTERMSIG(status));
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static bool refuses_mprotect(void)
+{
+	return mprotect_grants(false);
+}
+
+static bool keeps_late_writes(void)
+{
+	want(!loses_late_writes());
+	return true;
+}
+
+int main(void)
+{
+	FILE *f = fopen(DMA_CALIB_ROWS, "re");
+	bool all = true;
+	char line[256];
+
+	signal(SIGBUS, bus);
+	warned();
+	if (!f) {
+		perror(DMA_CALIB_ROWS);
+		return 1;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		char *what = strchr(line, ' ');
+		bool known = false;
+
+		*what++ = 0;
+		what[strcspn(what, "\n")] = 0;
+		for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+			if (strcmp(checks[i].name, line))
+				continue;
+			known = true;
+			all &= holds(line, checks[i].check, what);
+		}
+		if (!known)
+			printf("not ok %s %s: unknown\n", line, what);
+		all &= known;
+		if (strcmp(line, "warn") && warned()) {
+			printf("not ok %s %s: the kernel warned\n", line, what);
+			all = false;
+		}
+	}
+	fclose(f);
+
+	all &= holds("fault", refuses_mprotect, "refuses mprotect");
+	all &= holds("remap", imports, "is imported");
+	all &= holds("fault", imports, "is imported");
+	all &= holds("moving", imports, "is imported");
+	all &= holds("moving", keeps_late_writes, "keeps what is written during a move");
+	if (warned()) {
+		printf("not ok importers: the kernel warned\n");
+		all = false;
+	}
+	return !all;
+}
