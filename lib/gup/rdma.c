@@ -111,42 +111,40 @@ static int prefetch(struct ibv_mr *mr, void *addr, size_t length)
 		.length = length,
 		.lkey = mr->lkey,
 	};
-	struct {
-		struct ib_uverbs_ioctl_hdr header;
-		struct ib_uverbs_attr attrs[4];
-	} cmd = {
-		.header = {
-			.length = sizeof(cmd),
-			.object_id = UVERBS_OBJECT_MR,
-			.method_id = UVERBS_METHOD_ADVISE_MR,
-			.num_attrs = 4,
-			.driver_id = driver_id,
-		},
-		.attrs = {
-			{
-				.attr_id = UVERBS_ATTR_ADVISE_MR_PD_HANDLE,
-				.flags = UVERBS_ATTR_F_MANDATORY,
-				.data = pd->handle,
-			}, {
-				.attr_id = UVERBS_ATTR_ADVISE_MR_ADVICE,
-				.flags = UVERBS_ATTR_F_MANDATORY,
-				.len = sizeof(uint64_t),
-				.data = IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH,
-			}, {
-				.attr_id = UVERBS_ATTR_ADVISE_MR_FLAGS,
-				.flags = UVERBS_ATTR_F_MANDATORY,
-				.len = sizeof(uint64_t),
-				.data = IB_UVERBS_ADVISE_MR_FLAG_FLUSH,
-			}, {
-				.attr_id = UVERBS_ATTR_ADVISE_MR_SGE_LIST,
-				.flags = UVERBS_ATTR_F_MANDATORY,
-				.len = sizeof(sge),
-				.data = (uintptr_t)&sge,
-			},
+	const struct ib_uverbs_attr attrs[] = {
+		{
+			.attr_id = UVERBS_ATTR_ADVISE_MR_PD_HANDLE,
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.data = pd->handle,
+		}, {
+			.attr_id = UVERBS_ATTR_ADVISE_MR_ADVICE,
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.len = sizeof(uint64_t),
+			.data = IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH,
+		}, {
+			.attr_id = UVERBS_ATTR_ADVISE_MR_FLAGS,
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.len = sizeof(uint64_t),
+			.data = IB_UVERBS_ADVISE_MR_FLAG_FLUSH,
+		}, {
+			.attr_id = UVERBS_ATTR_ADVISE_MR_SGE_LIST,
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.len = sizeof(sge),
+			.data = (uintptr_t)&sge,
 		},
 	};
+	uint64_t room[(sizeof(struct ib_uverbs_ioctl_hdr) + sizeof(attrs)) / sizeof(uint64_t)];
+	struct ib_uverbs_ioctl_hdr *cmd = (void *)room;
 
-	return ioctl(pd->context->cmd_fd, RDMA_VERBS_IOCTL, &cmd) ? -errno : 0;
+	*cmd = (struct ib_uverbs_ioctl_hdr) {
+		.length = sizeof(room),
+		.object_id = UVERBS_OBJECT_MR,
+		.method_id = UVERBS_METHOD_ADVISE_MR,
+		.num_attrs = sizeof(attrs) / sizeof(attrs[0]),
+		.driver_id = driver_id,
+	};
+	memcpy(cmd->attrs, attrs, sizeof(attrs));
+	return ioctl(pd->context->cmd_fd, RDMA_VERBS_IOCTL, cmd) ? -errno : 0;
 }
 
 static ssize_t attempt_on_demand(void *addr, size_t length)
