@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <sys/syscall.h>
+
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
@@ -13,6 +16,23 @@ const struct gup_user *const gup_users[] = {
 	&gup_io_uring,
 	&gup_vmsplice,
 	&gup_rdma,
+	&gup_process_vm_readv,
+	&gup_process_vm_writev,
+	&gup_get_mempolicy,
+	&gup_futex,
+	&gup_af_xdp,
+	&gup_msg_zerocopy,
+	&gup_send_zc,
+	&gup_io_uring_update,
+	&gup_io_uring_buffer_ring,
+	&gup_io_uring_queue,
+	&gup_aio_read,
+	&gup_v4l2_userptr,
+	&gup_nvme,
+	&gup_scsi,
+	&gup_rdma_read,
+	&gup_rdma_on_demand,
+	&gup_gup_test,
 	NULL,
 };
 
@@ -38,8 +58,25 @@ void dmabuf_touch(void *addr, size_t length)
 	}
 }
 
+void *gup_kept_page(void)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, page))
+		p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (p == MAP_FAILED)
+		p = proc_core_pfnmap();
+	dmabuf_require(p, "neither memfd_secret() nor [vvar] gives memory that get_user_pages must refuse");
+	return p;
+}
+
 void gup_prepare(const struct gup_user *user, size_t length)
 {
+	const size_t page = sysconf(_SC_PAGESIZE);
 	ssize_t ret;
 	void *p;
 	int fd;
@@ -62,6 +99,16 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       ret < 0 ? strerror(-ret) : "it took only a part");
 	munmap(p, length);
 	close(fd);
+
+	dmabuf_stage("trying %s on memory that is kept from get_user_pages", user->name);
+	p = user->mirrors ? proc_core_pfnmap() : gup_kept_page();
+	dmabuf_require(p, "no [vvar] that %s must not have", user->name);
+	ret = user->attempt(p, page);
+	dmabuf_require(ret <= 0, "%s copies here instead of pinning: it takes what get_user_pages must refuse",
+		       user->name);
+	dmabuf_require(ret == -EFAULT, "%s of what get_user_pages must refuse %s%s here, not EFAULT",
+		       user->name, ret ? "gives " : "gives no error",
+		       ret ? strerrorname_np(-ret) : "");
 }
 
 static void prepare_page(const void *user)
@@ -79,9 +126,14 @@ bool gup_works(const struct gup_user *user)
 	return false;
 }
 
-void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
-			 const struct dmabuf_way *way, enum page_state state,
-			 const char *which, void *addr, size_t length)
+/*
+ * Judges an attempt on [addr, addr + length) that begins with so many bytes of
+ * ordinary memory: a call may take those and stop there, and which error it then
+ * has for the buffer, if any, is its own.
+ */
+static void must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			    const struct dmabuf_way *way, enum page_state state,
+			    const char *which, char *addr, size_t length, size_t ordinary)
 {
 	ssize_t ret;
 
@@ -89,16 +141,42 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
 
-	dmabuf_must(state_clauses[state], ret <= 0,
+	dmabuf_must(state_clauses[state], ret <= (ssize_t)ordinary,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
-		    page_state_names[state], ret, length, proc_evidence(addr));
-	dmabuf_require(ret == -EFAULT,
+		    page_state_names[state], ret - (ssize_t)ordinary, length - ordinary,
+		    proc_evidence(addr + ordinary));
+	dmabuf_require(ret == -EFAULT || ordinary,
 		       "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
 		       user->name, which, buf->exporter->name,
 		       ret ? "was refused with " : "took nothing and gave no error",
 		       ret ? strerrorname_np(-ret) : "");
+}
+
+void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+			 const struct dmabuf_way *way, enum page_state state,
+			 const char *which, void *addr, size_t length)
+{
+	must_be_refused(user, buf, way, state, which, addr, length, 0);
+}
+
+/* Maps the buffer where there is a page of ordinary memory on either side. */
+static char *map_between_pages(const struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	char *area = mmap(NULL, buf->size + 2 * page, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p;
+
+	dmabuf_require(area != MAP_FAILED, "no room for two pages and %zu bytes", buf->size);
+	dmabuf_stage("mapping %s through the %s between two pages", buf->exporter->name,
+		     way->name);
+	p = way->map(buf, area + page, buf->size, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED, 0);
+	dmabuf_require(p != MAP_FAILED, "%s cannot be mapped through the %s at an address: %s",
+		       buf->exporter->name, way->name, strerror(errno));
+	return p;
 }
 
 void gup_ranges_must_be_refused(const struct gup_user *user,
@@ -107,24 +185,34 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 				enum page_state state)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	const struct { const char *which; size_t start, length; } ranges[] = {
+	const size_t last = buf->size - page;
+	const struct {
+		const char *which;
+		off_t start;
+		size_t length, ordinary;
+		bool between;
+	} ranges[] = {
 		{ "first page", 0, page },
-		{ "last page", buf->size - page, page },
+		{ "middle page", buf->size / 2 / page * page, page },
+		{ "last page", last, page },
 		{ "whole", 0, buf->size },
+		{ "first page, with one before it,", -page, 2 * page, page, true },
+		{ "last page, with one behind it,", last, 2 * page, 0, true },
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		void *p = dmabuf_map(buf, way);
+		char *p = ranges[i].between ? map_between_pages(buf, way) :
+					      dmabuf_map(buf, way);
 
 		if (i == 0)
-			gup_prepare(user, buf->size);
+			gup_prepare(user, buf->size > page ? buf->size : 2 * page);
 		if (state == TOUCHED) {
 			dmabuf_stage("touching every page of %s (%s)",
 				     buf->exporter->name, way->name);
 			dmabuf_touch(p, buf->size);
 		}
-		gup_must_be_refused(user, buf, way, state, ranges[i].which,
-				    (char *)p + ranges[i].start, ranges[i].length);
+		must_be_refused(user, buf, way, state, ranges[i].which, p + ranges[i].start,
+				ranges[i].length, ranges[i].ordinary);
 		munmap(p, buf->size);
 	}
 }

@@ -40,6 +40,12 @@ struct gup_user {
 	 * succeeded. Returns the bytes that were pinned or transferred, or -errno.
 	 */
 	ssize_t (*attempt)(void *addr, size_t length);
+
+	/*
+	 * It takes no reference but mirrors page tables (hmm_range_fault). That is
+	 * kept out by VM_PFNMAP alone, not by what makes memory secret.
+	 */
+	bool mirrors;
 };
 
 extern const struct gup_user *const gup_users[];
@@ -56,12 +62,23 @@ enum page_state {
 extern const char *const page_state_names[NUM_PAGE_STATES];
 
 /*
+ * gup_kept_page:
+ *
+ * A page that the core kernel keeps from get_user_pages while the CPU may use it:
+ * what succeeds on it copies. It is secret memory (memfd_secret(2): Linux 5.14, on
+ * by default since 6.5), which can be read and written; else [vvar], which can be
+ * read. Skips if there is neither.
+ */
+void *gup_kept_page(void);
+
+/*
  * gup_prepare:
  *
  * For attempts of one's own with gup_must_be_refused(): readies the user and
- * proves, on ordinary shared memory (a memfd) of length bytes in this process,
- * that the same call works there. Skips otherwise: then no answer about a DMA
- * buffer would mean anything. In a dmabuf_limited() block.
+ * proves that the same call works on ordinary shared memory (a memfd) of length
+ * bytes in this process, and that it is refused with EFAULT on gup_kept_page().
+ * Skips otherwise: then no answer about a DMA buffer would mean anything. In a
+ * dmabuf_limited() block.
  */
 void gup_prepare(const struct gup_user *user, size_t length);
 
@@ -82,8 +99,10 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 /*
  * gup_ranges_must_be_refused:
  *
- * The same for the first page, the last page and the whole, each on a fresh
- * mapping of the buffer in the page state given (WHOLE). Prepares the user.
+ * The same for the first page, one in the middle, the last and the whole, and for
+ * ranges that begin before and end behind the buffer, each on a fresh mapping of
+ * it in the page state given (WHOLE). Of a range that begins in the ordinary memory
+ * before it, that much may be taken. Prepares the user.
  */
 void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf *buf,

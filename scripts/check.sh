@@ -175,7 +175,13 @@ for suite in xml:
 }
 
 if [ -n "$lab" ]; then
-	gup='(o-direct-read|o-direct-write|io-uring-fixed|vmsplice|rdma-reg-mr)'
+	# Users of get_user_pages that every suite has, those that are io_uring's, and the
+	# one that may pass but not tell of vivid.
+	any_gup='o-direct-read|o-direct-write|aio-read|vmsplice|process-vm-readv|process-vm-writev'
+	any_gup="$any_gup|get-mempolicy|msg-zerocopy|io-uring-send-zc|af-xdp-umem|v4l2-userptr"
+	any_gup="$any_gup|nvme-passthrough|scsi-passthrough|rdma-reg-mr|rdma-reg-mr-read"
+	io_uring='io-uring-fixed|io-uring-update|io-uring-buf-ring'
+	mute=futex-shared
 	state='(touched|untouched)'
 	# Any verdict but pass and skip, of anything but vivid.
 	accused='^(pass|skip) |(vivid-(capture|output))$'
@@ -201,19 +207,25 @@ if [ -n "$lab" ]; then
 		lines 2 'vivid breaks PFNMAP' '^fail dmabuf_vma vmflags-fd vivid-'
 		lines 4 'vivid breaks ACCOUNT' '^fail dmabuf_vma (rss|pagemap)-fd vivid-'
 		lines 2 'vivid reads back what was written' '^pass dmabuf_cpu readwrite-fd vivid-'
+		lines 4 'a futex says nothing of vivid' "^skip dmabuf_gup $mute-fd-$state vivid-"
 		if [ $suite = bookworm ]; then
-			lines 16 'vivid lets every GUP user in, but io_uring' "^fail dmabuf_gup $gup-fd-$state vivid-"
-			lines 4 'io_uring says nothing of vivid' "^skip dmabuf_gup io-uring-fixed-fd-$state vivid-"
+			lines 60 'vivid lets every GUP user in, but io_uring' "^fail dmabuf_gup ($any_gup)-fd-$state vivid-"
+			lines 12 'io_uring says nothing of vivid' "^skip dmabuf_gup ($io_uring)-fd-$state vivid-"
 			continue
 		fi
-		lines 20 'vivid lets every GUP user in' "^fail dmabuf_gup $gup-fd-$state vivid-"
+		gup="$any_gup|$io_uring|io-uring-no-mmap"
+		[ $suite = trixie ] || gup="$gup|rdma-on-demand"
+		users=$(echo "$gup" | tr '|' '\n' | wc -l)
+		lines $((users * 4)) 'vivid lets every GUP user in' "^fail dmabuf_gup ($gup)-fd-$state vivid-"
+		gup="($gup|$mute)"
+		users=$((users + 1))
 		for e in $exporters; do
-			lines 10 "every GUP user is refused by $e" "^pass dmabuf_gup $gup-fd-$state $e\$"
+			lines $((users * 2)) "every GUP user is refused by $e" "^pass dmabuf_gup $gup-fd-$state $e\$"
 			lines 3 "$e looks as it must" "^pass dmabuf_vma (vmflags|rss|pagemap)-fd $e\$"
 			lines 5 "CPU access to $e works" "^pass dmabuf_cpu [a-z-]+-fd $e\$"
 		done
-		lines 12 'radeon moves a buffer, and obeys' "^pass dmabuf_move (contents|refused-$gup)-(fd|native) radeon-vram\$"
-		[ $suite = sid ] || lines 12 'bochs moves a buffer, and obeys' \
+		lines $((users * 2 + 2)) 'radeon moves a buffer, and obeys' "^pass dmabuf_move (contents|refused-$gup)-(fd|native) radeon-vram\$"
+		[ $suite = sid ] || lines $((users * 2 + 2)) 'bochs moves a buffer, and obeys' \
 			"^pass dmabuf_move (contents|refused-$gup)-(fd|native) bochs-drm-dumb\$"
 	done
 

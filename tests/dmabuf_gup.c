@@ -11,9 +11,9 @@
 #include "dmabuf_gup.h"
 #include "igt.h"
 
-IGT_TEST_DESCRIPTION("Every user of get_user_pages (O_DIRECT, io_uring fixed buffers, "
-		     "vmsplice, RDMA registration) is refused with EFAULT on a mapping "
-		     "of a DMA buffer.");
+IGT_TEST_DESCRIPTION("Every user of get_user_pages (O_DIRECT, io_uring, zero-copy send, RDMA "
+		     "registration and others) is refused with EFAULT on a mapping of a DMA "
+		     "buffer.");
 
 #define SIZE (64 << 10)
 
@@ -38,11 +38,11 @@ int dmabuf_main()
 	for_each_gup_user(user) {
 		for_each_dmabuf_way(way) {
 			for (int state = 0; state < NUM_PAGE_STATES; state++) {
-				igt_describe_f("%s of the first page, the last page and the "
-					       "whole of a buffer mapped by %s must be "
-					       "refused with EFAULT while its pages are %s. "
-					       "Skips where the same call fails on a memfd. "
-					       "Clauses: %s %s",
+				igt_describe_f("%s of the first page, a middle page, the last "
+					       "page and the whole of a buffer mapped by %s must be "
+					       "refused with EFAULT while its pages are %s, and so "
+					       "must what reaches out of it. Skips where the same "
+					       "call fails on a memfd or copies. Clauses: %s %s",
 					       user->description, way->description,
 					       page_state_names[state], clauses[state],
 					       way->clause);

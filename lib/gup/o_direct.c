@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * O_DIRECT read and write: the block layer takes references on the user's pages
- * (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
- * copies, btrfs falls back to copying. So a file that pins is looked for, and
- * that it pins is proved on a mapping that core kernel code made VM_PFNMAP.
+ * O_DIRECT read and write, and the same by Linux AIO: the block layer takes
+ * references on the user's pages (block/bio.c, bio_iov_iter_get_pages). Not every file system does: tmpfs
+ * copies, btrfs falls back to copying. So a file that pins is looked for: one that
+ * refuses what the core kernel keeps from get_user_pages.
  */
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "dmabuf_contract.h"
-#include "dmabuf_proc.h"
 #include "igt.h"
 #include "users.h"
 
@@ -22,7 +23,6 @@ static int file = -1;
 static int pinning_file(const char *dir, size_t length, char *why, size_t why_len)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	void *pfnmap = proc_core_pfnmap();
 	int fd = -1, buffered;
 	char path[256];
 	void *p;
@@ -40,12 +40,9 @@ static int pinning_file(const char *dir, size_t length, char *why, size_t why_le
 	}
 
 	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length || fsync(fd))
+	if (p == MAP_FAILED || pwrite(fd, p, length, 0) != (ssize_t)length)
 		snprintf(why, why_len, "%s: writing a file: %s", dir, strerror(errno));
-	else if (!pfnmap)
-		snprintf(why, why_len,
-			 "%s: no core VM_PFNMAP mapping ([vvar]) to prove that it pins", dir);
-	else if (pwrite(fd, pfnmap, page, 0) >= 0 || errno != EFAULT)
+	else if (pwrite(fd, gup_kept_page(), page, 0) >= 0 || errno != EFAULT)
 		snprintf(why, why_len, "%s copies instead of pinning", dir);
 	else
 		why[0] = 0;
@@ -92,6 +89,36 @@ static ssize_t write_from(void *addr, size_t length)
 	return ret < 0 ? -errno : ret;
 }
 
+static aio_context_t aio;
+
+static void setup_aio(size_t length)
+{
+	dmabuf_require(!syscall(SYS_io_setup, 1, &aio), "no Linux AIO: %s", strerror(errno));
+	setup(length);
+}
+
+/*
+ * One direction will do: the pages are taken where read() and write() take them, and
+ * to end a process that used AIO takes a grace period of RCU.
+ *
+ * What io_submit() makes of it comes as an event, at once or when the disk is done.
+ */
+static ssize_t submit_read_into(void *addr, size_t length)
+{
+	struct iocb iocb = {
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = file,
+		.aio_buf = (uintptr_t)addr,
+		.aio_nbytes = length,
+	}, *iocbs = &iocb;
+	struct io_event event;
+
+	if (syscall(SYS_io_submit, aio, 1, &iocbs) != 1 ||
+	    syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) != 1)
+		return -errno;
+	return event.res;
+}
+
 const struct gup_user gup_o_direct_read = {
 	.name = "o-direct-read",
 	.description = "read() from a file opened with O_DIRECT (references for writing)",
@@ -107,4 +134,12 @@ const struct gup_user gup_o_direct_write = {
 	.stands_for_others = true,
 	.setup = setup,
 	.attempt = write_from,
+};
+
+const struct gup_user gup_aio_read = {
+	.name = "aio-read",
+	.description = "IOCB_CMD_PREAD by io_submit() from a file opened with O_DIRECT (references for writing)",
+	.writes = true,
+	.setup = setup_aio,
+	.attempt = submit_read_into,
 };

@@ -4,10 +4,27 @@
 
 #include "dmabuf_gup.h"
 
+extern const struct gup_user gup_af_xdp;
+extern const struct gup_user gup_aio_read;
+extern const struct gup_user gup_futex;
+extern const struct gup_user gup_get_mempolicy;
+extern const struct gup_user gup_gup_test;
 extern const struct gup_user gup_io_uring;
+extern const struct gup_user gup_io_uring_buffer_ring;
+extern const struct gup_user gup_io_uring_queue;
+extern const struct gup_user gup_io_uring_update;
+extern const struct gup_user gup_msg_zerocopy;
+extern const struct gup_user gup_nvme;
 extern const struct gup_user gup_o_direct_read;
 extern const struct gup_user gup_o_direct_write;
+extern const struct gup_user gup_process_vm_readv;
+extern const struct gup_user gup_process_vm_writev;
 extern const struct gup_user gup_rdma;
+extern const struct gup_user gup_rdma_on_demand;
+extern const struct gup_user gup_rdma_read;
+extern const struct gup_user gup_scsi;
+extern const struct gup_user gup_send_zc;
+extern const struct gup_user gup_v4l2_userptr;
 extern const struct gup_user gup_vmsplice;
 
 #endif /* GUP_USERS_H */

@@ -118,8 +118,11 @@ static const struct {
 	{ "passes-after-all", passes },
 };
 
-/* A GUP user whose answers are made up: for the control, then for the buffer. */
-static struct { const char *name; ssize_t control, buffer; } answer, answers[] = {
+/*
+ * A GUP user whose answers are made up: for the control, for the buffer, and for
+ * the page that is kept from get_user_pages (EFAULT if not given).
+ */
+static struct { const char *name; ssize_t control, buffer, kept; } answer, answers[] = {
 	{ "refused", SIZE, -EFAULT },
 	{ "taken", SIZE, SIZE },
 	{ "taken-in-part", SIZE, 4096 },
@@ -130,6 +133,8 @@ static struct { const char *name; ssize_t control, buffer; } answer, answers[] =
 	{ "control-refused", -EPERM, -EFAULT },
 	{ "control-refused-taken", -EPERM, SIZE },
 	{ "control-in-part", 4096, -EFAULT },
+	{ "copies", SIZE, SIZE, 4096 },
+	{ "hides-its-error", SIZE, -EFAULT, -EIO },
 };
 
 static void *buffer;
@@ -140,7 +145,9 @@ static void no_setup(size_t length)
 
 static ssize_t make_up(void *addr, size_t length)
 {
-	return addr == buffer ? answer.buffer : answer.control;
+	if (addr == buffer)
+		return answer.buffer;
+	return length == SIZE ? answer.control : answer.kept ?: -EFAULT;
 }
 
 static const struct gup_user made_up_user = {
