@@ -116,14 +116,25 @@ static void prepare_page(const void *user)
 	gup_prepare(user, sysconf(_SC_PAGESIZE));
 }
 
-bool gup_works(const struct gup_user *user)
+const struct gup_user *const *gup_representatives(void)
 {
+	static const struct gup_user *found[sizeof(gup_users) / sizeof(gup_users[0])];
+	static bool looked;
+	size_t count = 0;
 	char why[256];
 
-	if (!dmabuf_skips(prepare_page, user, why, sizeof(why)))
-		return true;
-	igt_info("Without %s: %s\n", user->name, why);
-	return false;
+	if (looked)
+		return found;
+	looked = true;
+	for_each_gup_user(user) {
+		if (!user->stands_for_others)
+			continue;
+		if (dmabuf_skips(prepare_page, user, why, sizeof(why)))
+			igt_info("Without %s: %s\n", user->name, why);
+		else
+			found[count++] = user;
+	}
+	return found;
 }
 
 /*

@@ -82,8 +82,16 @@ void *gup_kept_page(void);
  */
 void gup_prepare(const struct gup_user *user, size_t length);
 
-/* Whether gup_prepare() would not skip; says why if it would. */
-bool gup_works(const struct gup_user *user);
+/*
+ * gup_representatives:
+ *
+ * The users that stand for the others and work here, prepared, up to a NULL. They
+ * are found at the first call, which belongs in a fixture: children then have them
+ * for nothing.
+ */
+const struct gup_user *const *gup_representatives(void);
+#define for_each_gup_representative(u) \
+	for (const struct gup_user *const *__r = gup_representatives(), *u; (u = *__r); __r++)
 
 /*
  * gup_must_be_refused:

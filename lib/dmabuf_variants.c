@@ -243,9 +243,9 @@ const struct dmabuf_variant dmabuf_variants[] = {
 	{ "odd-size", "WHOLE", "the buffer's size is no power of two", 37 * (4 << 10),
 	  map_whole },
 	{ "large", "WHOLE", "the buffer is of 3 MiB", 3 << 20, map_whole },
-	{ "2M", "HUGE", "a buffer of 2 MiB is mapped at an address of that alignment",
+	{ "huge-2m", "HUGE", "a buffer of 2 MiB is mapped at an address of that alignment",
 	  2 << 20, aligned },
-	{ "64M", "HUGE", "a buffer of 64 MiB is mapped at a 2 MiB-aligned address",
+	{ "huge-64m", "HUGE", "a buffer of 64 MiB is mapped at a 2 MiB-aligned address",
 	  64 << 20, aligned },
 	{ }
 };

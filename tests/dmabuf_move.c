@@ -159,9 +159,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	the_race = (struct race){ .e = e, .size = buf.size };
 	the_race.p = dmabuf_map(&buf, way);
 	memset((void *)the_race.p, 0, buf.size);
-	for_each_gup_user(user)
-		if (user->stands_for_others && !the_race.user && gup_works(user))
-			the_race.user = user;
+	the_race.user = *gup_representatives();
 
 	dmabuf_blame("RACE", "while the exporter moved the buffer");
 	for (uintptr_t i = 0; i < 2; i++)
@@ -223,6 +221,8 @@ int dmabuf_main()
 		}
 
 		for_each_gup_user(user) {
+			if (!user->stands_for_others)
+				continue;
 			igt_describe_f("%s is refused on a buffer mapped by %s; that does not keep "
 				       "the exporter from moving it; and it is refused again on "
 				       "the pages that refaulted. Clauses: GUP SPECIAL MOVE PIN %s",

@@ -71,38 +71,34 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 	struct dmabuf buf = dmabuf_alloc(e, variant->size);
 	struct dmabuf_mapping m = { .buf = &buf, .way = way };
 	const char *what = dmabuf_mapping_name(&buf, way);
-	const struct gup_user *users[8];
-	size_t num_users = 0;
 
+	dmabuf_require(*gup_representatives(), "no user of get_user_pages works here");
 	write_stamps(&buf);
-	for_each_gup_user(user)
-		if (user->stands_for_others && gup_works(user))
-			users[num_users++] = user;
-	dmabuf_require(num_users, "no user of get_user_pages works here");
-
 	if (variant->clause)
 		dmabuf_blame(variant->clause, variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, true);
 	stamps_must_be_there(&m);
 	proc_must_be_pfnmap(m.addr, what);
-	for (size_t i = 0; i < num_users; i++)
-		gup_is_refused(users[i], &m, TOUCHED);
+	for_each_gup_representative(user)
+		gup_is_refused(user, &m, TOUCHED);
 	proc_must_not_be_accounted(m.addr, what);
 	proc_must_not_show(m.addr, m.length, what);
 	munmap(m.addr, m.length);
 
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, false);
-	for (size_t i = 0; i < num_users; i++)
-		gup_is_refused(users[i], &m, UNTOUCHED);
+	for_each_gup_representative(user)
+		gup_is_refused(user, &m, UNTOUCHED);
 	stamps_must_be_there(&m);
 }
 
 int dmabuf_main()
 {
-	igt_fixture()
+	igt_fixture() {
 		dmabuf_find_devices();
+		gup_representatives();
+	}
 
 	for_each_dmabuf_variant(variant) {
 		const char *clauses = variant->clause ?: "PFNMAP ACCOUNT GUP SPECIAL WHOLE";
