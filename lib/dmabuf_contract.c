@@ -115,12 +115,20 @@ static void open_kernel_log(void)
 		lseek(kernel_log, 0, SEEK_END);
 }
 
-/* WARN() and BUG() since then: the line that names the place; NULL if there is none. */
+/*
+ * A WARN() or BUG() since then whose report says that it was in a process of this
+ * test ("Comm:"): its first line; NULL if there is none. What others provoke, or
+ * write to the log, is not for a verdict.
+ */
 static const char *kernel_complaint(void)
 {
-	static char record[8192];
+	static char record[8192], first[512];
+	char comm[32];
+	bool inside = false, ours = false;
 	ssize_t n;
 
+	/* As the kernel cuts it off. */
+	snprintf(comm, sizeof(comm), "Comm: %.15s", igt_test_name());
 	while (kernel_log >= 0 && ((n = read(kernel_log, record, sizeof(record) - 1)) > 0 ||
 				   (n < 0 && errno == EPIPE))) {
 		const char *text;
@@ -128,10 +136,18 @@ static const char *kernel_complaint(void)
 		record[n < 0 ? 0 : n] = 0;
 		record[strcspn(record, "\n")] = 0;
 		text = strchr(record, ';');
-		if (text && (!strncmp(text, ";WARNING: ", 10) || !strncmp(text, ";BUG: ", 6)))
-			return text + 1;
+		/* The facility above the level's three bits: 0 is the kernel's own. */
+		if (!text || ours || atoi(record) > 7)
+			continue;
+		if (!strncmp(text, ";WARNING: ", 10) || !strncmp(text, ";BUG: ", 6)) {
+			snprintf(first, sizeof(first), "%s", text + 1);
+			inside = true;
+		}
+		ours = inside && strstr(text, comm);
+		if (!strncmp(text, ";---[ end trace", 15))
+			inside = false;
 	}
-	return NULL;
+	return ours ? first : NULL;
 }
 
 /* WARN: no part of a test gets away with it, whatever else it was about. */
@@ -139,6 +155,7 @@ static void kernel_must_be_quiet(void)
 {
 	const char *complaint = kernel_complaint();
 
+	dmabuf_blame(NULL, NULL);
 	dmabuf_must("WARN", !complaint, "the kernel log has: %s\n", complaint);
 	dmabuf_must("WARN", !(taints() & ~taints_before),
 		    "/proc/sys/kernel/tainted has the new bits %#lx\n",
@@ -162,6 +179,8 @@ bool __dmabuf_limited_enter(int seconds)
 		in_child = true;
 		sigaction(SIGBUS, &sa, NULL);
 		sigaction(SIGSEGV, &sa, NULL);
+		/* A limit on file sizes is an errno like any other: EFBIG. */
+		signal(SIGXFSZ, SIG_IGN);
 		return true;
 	}
 	igt_waitchildren_timeout(seconds, outcome->stage);

@@ -190,6 +190,23 @@ static char *map_between_pages(const struct dmabuf *buf, const struct dmabuf_way
 	return p;
 }
 
+/* In a range, a page that is not like the others is behind one that refuses. */
+static void every_page_must_be_refused(const struct gup_user *user,
+				       const struct dmabuf *buf,
+				       const struct dmabuf_way *way, enum page_state state)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	char *p = dmabuf_map(buf, way), which[32];
+
+	if (state == TOUCHED)
+		dmabuf_touch(p, buf->size);
+	for (size_t i = 0; i < buf->size / page; i++) {
+		snprintf(which, sizeof(which), "page %zu alone", i);
+		must_be_refused(user, buf, way, state, which, p + i * page, page, 0);
+	}
+	munmap(p, buf->size);
+}
+
 void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf *buf,
 				const struct dmabuf_way *way,
@@ -226,4 +243,7 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 				ranges[i].length, ranges[i].ordinary);
 		munmap(p, buf->size);
 	}
+
+	if (user->stands_for_others)
+		every_page_must_be_refused(user, buf, way, state);
 }

@@ -32,6 +32,12 @@ struct gup_user {
 	 */
 	bool stands_for_others;
 
+	/*
+	 * It comes to the pages as one of those does that are tried through every way
+	 * in, so that it is tried through the dma-buf's file descriptor alone.
+	 */
+	bool by_fd_alone;
+
 	/* Opens what the attempts need; skips if the facility is not there. */
 	void (*setup)(size_t length);
 
@@ -109,8 +115,9 @@ void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
  *
  * The same for the first page, one in the middle, the last and the whole, and for
  * ranges that begin before and end behind the buffer, each on a fresh mapping of
- * it in the page state given (WHOLE). Of a range that begins in the ordinary memory
- * before it, that much may be taken. Prepares the user.
+ * it in the page state given (WHOLE); and, by users that stand for others, for every
+ * page alone. Of a range that begins in the ordinary memory before it, that much
+ * may be taken. Prepares the user.
  */
 void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf *buf,

@@ -106,6 +106,8 @@ static void survives_fork(struct dmabuf *buf, const struct dmabuf_way *way)
 	}
 	waitpid(pid, &status, 0);
 	dmabuf_inherit_verdict();
+	dmabuf_require(WIFEXITED(status), "the child was killed by signal %d: nothing can be said",
+		       WTERMSIG(status));
 	pattern_must_be("LIFE", (void *)p, buf->size, 0x88888888,
 			"read in the parent what a child wrote");
 }

@@ -14,7 +14,7 @@ IGT_TEST_DESCRIPTION("The exporters that this machine should have are found, and
 
 #define SIZE (64 << 10)
 
-static void must_be_found(const char *name)
+static const struct dmabuf_exporter *must_be_found(const char *name)
 {
 	char found[4096] = "";
 
@@ -22,7 +22,7 @@ static void must_be_found(const char *name)
 		size_t used = strlen(found);
 
 		if (!strcmp(e->name, name))
-			return;
+			return e;
 		snprintf(found + used, sizeof(found) - used, " %s", e->name);
 	}
 	igt_critical("%s is expected on this machine, by DMABUF_EXPECT, and was not found; found:%s\n",
@@ -30,11 +30,31 @@ static void must_be_found(const char *name)
 	igt_fail(IGT_EXIT_FAILURE);
 }
 
-static void makes_a_buffer(const struct dmabuf_exporter *e)
+/* It can be mapped by its own file descriptor or by its driver's mmap. */
+static void makes_a_buffer(const void *exporter)
 {
+	const struct dmabuf_exporter *e = exporter;
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
+	bool mapped = false;
 
-	dmabuf_map(&buf, dmabuf_ways[0]);
+	for (int i = 0; i < 2 && !mapped; i++)
+		mapped = !(dmabuf_ways[i]->why_not && dmabuf_ways[i]->why_not(e)) &&
+			 dmabuf_ways[i]->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE,
+					     MAP_SHARED, 0) != MAP_FAILED;
+	dmabuf_require(mapped, "%s makes a buffer that cannot be mapped: %s", e->name,
+		       strerror(errno));
+}
+
+/* What should be there and makes nothing is as bad as what is missing. */
+static void must_make_a_buffer(const struct dmabuf_exporter *e)
+{
+	char why[512];
+
+	if (!dmabuf_skips(makes_a_buffer, e, why, sizeof(why)))
+		return;
+	igt_critical("%s is expected on this machine, by DMABUF_EXPECT, and is of no use: %s\n",
+		     e->name, why);
+	exit(IGT_EXIT_FAILURE);
 }
 
 int dmabuf_main()
@@ -44,7 +64,7 @@ int dmabuf_main()
 
 	igt_describe("Every exporter named in the environment variable DMABUF_EXPECT (names "
 		     "separated by blanks, such as \"heap-system udmabuf-memfd\") must be "
-		     "found: that is how a CI farm says what a machine has, so that none goes "
+		     "found and make a buffer that can be mapped: that is how a CI farm says what a machine has, so that none goes "
 		     "missing in silence. Skips where it is not set.");
 	igt_subtest_with_dynamic("expected") {
 		const char *expect = getenv("DMABUF_EXPECT");
@@ -54,8 +74,12 @@ int dmabuf_main()
 		names = strdup(expect);
 		while ((name = strsep(&names, " ")))
 			if (name[0])
-				igt_dynamic(name)
-					must_be_found(name);
+				igt_dynamic(name) {
+					const struct dmabuf_exporter *e = must_be_found(name);
+
+					dmabuf_limited(DMABUF_LIMIT)
+						must_make_a_buffer(e);
+				}
 	}
 
 	igt_describe("Each exporter that was found makes a buffer of 64 KiB that can be mapped "

@@ -37,6 +37,8 @@ int dmabuf_main()
 
 	for_each_gup_user(user) {
 		for_each_dmabuf_way(way) {
+			if (user->by_fd_alone && way != dmabuf_ways[0])
+				break;
 			for (int state = 0; state < NUM_PAGE_STATES; state++) {
 				igt_describe_f("%s of the first page, a middle page, the last "
 					       "page and the whole of a buffer mapped by %s must be "

@@ -56,6 +56,7 @@ const struct gup_user gup_af_xdp = {
 	.name = "af-xdp-umem",
 	.description = "XDP_UMEM_REG on an AF_XDP socket (long-term pins by pin_user_pages)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt,
 };

@@ -155,6 +155,7 @@ const struct gup_user gup_io_uring_update = {
 	.name = "io-uring-update",
 	.description = "IORING_REGISTER_BUFFERS_UPDATE (long-term pins by pin_user_pages)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup_update,
 	.attempt = attempt_update,
 };
@@ -163,6 +164,7 @@ const struct gup_user gup_io_uring_buffer_ring = {
 	.name = "io-uring-buf-ring",
 	.description = "IORING_REGISTER_PBUF_RING in user memory (long-term pins by io_pin_pages)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt_buffer_ring,
 };
@@ -171,6 +173,7 @@ const struct gup_user gup_io_uring_queue = {
 	.name = "io-uring-no-mmap",
 	.description = "IORING_SETUP_NO_MMAP, the submission queue in user memory (long-term pins by io_pin_pages)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup_queue,
 	.attempt = attempt_queue,
 };

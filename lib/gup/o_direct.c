@@ -140,6 +140,7 @@ const struct gup_user gup_aio_read = {
 	.name = "aio-read",
 	.description = "IOCB_CMD_PREAD by io_submit() from a file opened with O_DIRECT (references for writing)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup_aio,
 	.attempt = submit_read_into,
 };

@@ -39,6 +39,7 @@ static ssize_t write_to(void *addr, size_t length)
 const struct gup_user gup_process_vm_readv = {
 	.name = "process-vm-readv",
 	.description = "process_vm_readv() of the own process (references for reading by pin_user_pages_remote)",
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = read_from,
 };
@@ -47,6 +48,7 @@ const struct gup_user gup_process_vm_writev = {
 	.name = "process-vm-writev",
 	.description = "process_vm_writev() to the own process (references for writing by pin_user_pages_remote)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = write_to,
 };

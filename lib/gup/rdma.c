@@ -202,6 +202,7 @@ const struct gup_user gup_rdma = {
 const struct gup_user gup_rdma_read = {
 	.name = "rdma-reg-mr-read",
 	.description = "ibv_reg_mr() for remote reading alone (long-term pins for reading by ib_umem_get)",
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt_read,
 };
@@ -209,6 +210,7 @@ const struct gup_user gup_rdma_read = {
 const struct gup_user gup_rdma_on_demand = {
 	.name = "rdma-on-demand",
 	.description = "Prefetch for an ibv_reg_mr() with on-demand paging (pages without references by hmm_range_fault)",
+	.by_fd_alone = true,
 	.setup = setup_on_demand,
 	.attempt = attempt_on_demand,
 	.mirrors = true,

@@ -97,6 +97,7 @@ const struct gup_user gup_v4l2_userptr = {
 	.name = "v4l2-userptr",
 	.description = "VIDIOC_QBUF of a V4L2_MEMORY_USERPTR buffer (long-term pins by get_vaddr_frames)",
 	.writes = true,
+	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt,
 };
