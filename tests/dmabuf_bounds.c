@@ -138,6 +138,11 @@ static void part_of(const struct dmabuf *buf, const struct dmabuf_way *way,
 	dmabuf_require(!op->call(p + at), "%s of a page in the mapping: %s", op->name,
 		       strerror(errno));
 
+	/* At once, for whoever maps something next may get just this address. */
+	dmabuf_must("WHOLE", op->leaves || dmabuf_load_faults(p + at),
+		    "%s, mapped through the %s: the %s page can be read after %s\n",
+		    buf->exporter->name, way->name, where, op->name);
+
 	snprintf(which, sizeof(which), "mapping before the %s page, after %s of that", where,
 		 op->name);
 	must_be_right(buf, way, state, which, p, 0, at);
@@ -150,12 +155,11 @@ static void part_of(const struct dmabuf *buf, const struct dmabuf_way *way,
 		dmabuf_must("RO", dmabuf_store_faults(p + at, 0),
 			    "%s, mapped through the %s, the %s: a store does not fault\n%s\n",
 			    buf->exporter->name, way->name, which, proc_evidence(p + at));
-	} else {
-		dmabuf_must("WHOLE", dmabuf_load_faults(p + at),
-			    "%s, mapped through the %s: the %s page can be read after %s\n",
-			    buf->exporter->name, way->name, where, op->name);
 	}
-	munmap(p, SIZE);
+	munmap(p, at);
+	munmap(p + at + page, SIZE - at - page);
+	if (op->leaves)
+		munmap(p + at, page);
 }
 
 static void part(struct dmabuf *buf, const struct dmabuf_way *way)
