@@ -6,13 +6,14 @@ set -eu
 
 usage() {
 	cat <<END
-usage: setup.sh [--host | --check]
+usage: setup.sh [--host | --check | --source]
 
 Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
-  --host   only what it takes to build, nothing of the lab
-  --check  also what the project's own tests read results with
+  --host    only what it takes to build, nothing of the lab
+  --check   also what the project's own tests read results with
+  --source  also what it takes to build a kernel or a module
 END
 }
 
@@ -39,6 +40,14 @@ lab	file:/usr/lib*/*/libibverbs/librxe-*.so,/usr/lib*/libibverbs/librxe-*.so	ibv
 lab	xz				xz-utils		xz			xz
 lab	zstd				zstd			zstd			zstd
 lab	apt-get				apt			apt			apt
+source	make				make			make			make
+source	ld				binutils		binutils		binutils
+source	flex				flex			flex			flex
+source	bison				bison			bison			bison
+source	bc				bc			bc			bc
+source	perl				perl			perl			perl
+source	lz4				lz4			lz4			lz4
+source	file:/usr/include/libelf.h	libelf-dev		elfutils-libelf-devel	libelf
 check	xmllint				libxml2-utils		libxml2			libxml2
 check	file:/usr/lib/python3*/*-packages/junitparser	python3-junitparser	python3-junitparser	python-junitparser
 lab	file:/usr/share/keyrings/debian-archive-keyring.*	debian-archive-keyring	debian-keyring	debian-archive-keyring
@@ -50,6 +59,7 @@ case ${1-} in
 '') ;;
 --host) what=build ;;
 --check) what='build lab check' ;;
+--source) what='build lab source' ;;
 --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -91,16 +101,25 @@ packages() {
 missing=$(missing)
 [ -n "$missing" ] || exit 0
 
+debian=
+if command -v apt-get >/dev/null && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
+	debian=1
+fi
 as_root=
 if [ "$(id -u)" != 0 ]; then
 	as_root=no
-	if sudo -n true 2>/dev/null; then
+	# It asks for a password only where somebody can answer.
+	if [ -n "$debian" ] && command -v sudo >/dev/null && {
+		sudo -n true 2>/dev/null || { [ -t 0 ] && {
+			echo "setup.sh: to be installed: $(packages "$missing" 1)" >&2
+			sudo -v
+		}; }
+	}; then
 		as_root=sudo
 	fi
 fi
-if [ "$as_root" != no ] && command -v apt-get >/dev/null &&
-   grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
-	export DEBIAN_FRONTEND=noninteractive
+if [ -n "$debian" ] && [ "$as_root" != no ]; then
+	as_root="$as_root env DEBIAN_FRONTEND=noninteractive"
 	$as_root apt-get -qq update || exit 2
 	echo "setup.sh: installing $(packages "$missing" 1)"
 	# shellcheck disable=SC2046
