@@ -18,10 +18,8 @@ unpacks them in DEST.
 END
 }
 
-die() {
-	echo "archive.sh: $*" >&2
-	exit 2
-}
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
 depends=
 list=
@@ -65,7 +63,7 @@ mirror() {
 			}'
 }
 
-root=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}/apt/$suite
+root=$cache/apt/$suite
 mkdir -p "$root/lists/partial" "$root/archives/partial" ||
 	die "no cache can be made in $root"
 root=$(cd "$root" && pwd)

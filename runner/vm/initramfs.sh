@@ -15,15 +15,12 @@ Prints the path of a cpio in the cache with the lab's modules out of MODULES
 END
 }
 
-die() {
-	echo "initramfs.sh: $*" >&2
-	exit 2
-}
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
 [ $# -ge 2 ] || { usage >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
-cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}/initramfs
+cache=$cache/initramfs
 release=$1
 modules=$2
 shift 2

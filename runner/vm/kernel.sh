@@ -22,13 +22,9 @@ lib/modules/RELEASE itself). Prints, a line each:
 END
 }
 
-die() {
-	echo "kernel.sh: $*" >&2
-	exit 2
-}
-
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+. "$here/lib.sh"
+
 modules=
 while [ $# -gt 0 ]; do
 	case $1 in

@@ -17,18 +17,14 @@ these headers and the modules are kept in the cache.
 END
 }
 
-die() {
-	echo "kmod.sh: $*" >&2
-	exit 2
-}
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
 case ${1-} in
 --help) usage; exit 0 ;;
 esac
 [ $# -eq 3 ] || { usage >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
-cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
 export LC_ALL=C
 
 [ -d "$2" ] || die "there is no folder '$2'"

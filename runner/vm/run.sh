@@ -30,13 +30,9 @@ TMPDIR (a file system on a disk) in its environment.
 END
 }
 
-die() {
-	echo "run.sh: $*" >&2
-	exit 2
-}
-
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+. "$here/lib.sh"
+
 PATH=$PATH:/usr/sbin:/sbin
 tmp=$(mktemp -d)
 # Files of COMMAND's root, merged; bin, lib and others are in usr.

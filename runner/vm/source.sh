@@ -20,10 +20,8 @@ printed here. Prints, a line each:
 END
 }
 
-die() {
-	echo "source.sh: $*" >&2
-	exit 2
-}
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
 say() {
 	echo "source.sh: $*" >&2
@@ -40,9 +38,8 @@ case $version in
 *) die "'$version' is no version of a linux-source package (6.1, 7.2)" ;;
 esac
 
-here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
-kernels=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}/kernels
+kernels=$cache/kernels
 fragment=$here/kernel.config
 export LC_ALL=C
 
