@@ -23,8 +23,8 @@ it, and leaves igt_runner's layout and junit.xml in results/.
                     (the lab always does)
   -t REGEX          run only what matches igt@BINARY@SUBTEST
   -x REGEX          do not run what matches
-  -o DIR            results go to DIR (default: results; an earlier one becomes
-                    results.old)
+  -o DIR            results go to DIR, which is new or empty (default: results;
+                    those of an earlier run become results.old)
   --build-only      build and install in build/stage, and stop
   --help
 
@@ -38,16 +38,27 @@ die() {
 	exit 2
 }
 
+say() {
+	echo "run-tests.sh: $*" >&2
+}
+
 source=$(cd "$(dirname "$0")/.." && pwd)
 kernel=debian:trixie
-modules=
-extra=
 host=
 disruptive=
 build_only=
+modules=
+from_source=
 include=
 exclude=
 results=
+# Of run.sh, what chooses the modules, a word a line.
+options=
+option() {
+	options="$options$1
+$2
+"
+}
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage; exit 0 ;;
@@ -55,17 +66,26 @@ while [ $# -gt 0 ]; do
 	--disruptive) disruptive=1; shift; continue ;;
 	--build-only) build_only=1; shift; continue ;;
 	--kernel | --modules | --module | -t | -x | -o)
-		[ $# -ge 2 ] || die "$1 needs a value"
+		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
 	esac
 	case $1 in
-	--kernel) kernel=$2 ;;
-	--modules) modules=$2 ;;
+	--kernel)
+		kernel=$2
+		case $2 in
+		source:*) from_source=1 ;;
+		esac
+		;;
+	--modules)
+		[ -d "$2" ] || die "there is no folder '$2' with modules"
+		modules=$2
+		option "$1" "$2"
+		;;
 	--module)
 		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
-		extra="$extra
-$2"
+		[ ! -d "$2" ] || from_source=1
+		option "$1" "$2"
 		;;
 	-t) include=$2 ;;
 	-x) exclude=$2 ;;
@@ -75,24 +95,90 @@ $2"
 done
 [ -z "$disruptive" ] || [ -n "$host" ] || die "--disruptive is for --host; the lab always is"
 
+# ours DIR: an earlier run's results, or nothing
+ours() {
+	[ -z "$(ls -A "$1" 2>/dev/null)" ] || [ -e "$1/metadata.txt" ] || [ -e "$1/console.txt" ]
+}
+
+default=
 if [ -n "$results" ]; then
 	[ ! -e "$results" ] || [ -d "$results" ] || die "$results is no folder"
 	[ -z "$(ls -A "$results" 2>/dev/null)" ] || die "$results is there and is not empty"
+elif [ -z "$build_only" ]; then
+	default=1
+	results=results
+	for d in results results.old; do
+		[ ! -e $d ] || { [ -d $d ] && ours $d; } ||
+			die "$PWD/$d holds something other than results: give a place for these with -o DIR"
+	done
 fi
 
-"$source/scripts/setup.sh" ${host:+--host}
+if [ -n "$host" ]; then
+	"$source/scripts/setup.sh" --host
+else
+	"$source/scripts/setup.sh" ${from_source:+--source}
+fi
+
+# A signal ends what runs, not this script: it has yet to say what there is.
+pid=
+signal=
+caught() {
+	signal=$1
+	[ -n "$pid" ] || die "ended by SIG$signal"
+	# A group of its own, if setsid started it.
+	kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null || :
+}
+# follow: waits for what was started last; its status
+follow() {
+	pid=$!
+	rc=0
+	wait "$pid" || rc=$?
+	# That was the signal, perhaps.
+	while kill -0 "$pid" 2>/dev/null; do
+		rc=0
+		wait "$pid" || rc=$?
+	done
+	pid=
+	return $rc
+}
+# job COMMAND...: fails where a signal came
+job() {
+	setsid "$@" &
+	follow && [ -z "$signal" ]
+}
+ended() {
+	[ -z "$signal" ] || die "ended by SIG$signal"
+}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'caught HUP' HUP
+trap 'caught INT' INT
+trap 'caught TERM' TERM
+
+[ -n "$host$build_only" ] ||
+	job "$source/runner/vm/kernel.sh" ${modules:+--modules "$modules"} "$kernel" >"$tmp/kernel" || {
+	ended
+	exit 2
+}
 
 build=$source/build
 stage=$build/stage
 log=$build/run-tests.log
 mkdir -p "$build" || die "$build cannot be made"
+# One at a time builds, and takes a copy.
+exec 9<"$build"
+if ! flock -n 9; then
+	say "another run uses $build, waiting"
+	job flock 9 || ended
+fi
 {
-	[ -f "$build/build.ninja" ] || meson setup --prefix=/usr "$build" "$source"
-	ninja -C "$build"
+	{ [ -f "$build/build.ninja" ] || job meson setup --prefix=/usr "$build" "$source"; } &&
+	job ninja -C "$build" &&
 	# What a test was once called must not run again.
-	rm -rf "$stage"
-	DESTDIR=$stage meson install -C "$build" --no-rebuild
-} >"$log" 2>&1 || {
+	rm -rf "$stage" &&
+	job meson install -C "$build" --no-rebuild --destdir "$stage"
+} >"$log" 2>&1 9<&- || {
+	ended
 	tail -n 40 "$log" >&2
 	die "the suite does not build: $log"
 }
@@ -102,16 +188,36 @@ tests=$(find "$stage" -name test-list.txt)
 tests=$(dirname "${tests#"$stage"}")
 bin=$(find "$stage" -name dmabuf_runner)
 bin=$(dirname "${bin#"$stage"}")
+# The lab has a copy. This machine can have but one run at a time, which can be
+# resumed, so that it keeps the place and the lock.
+if [ -z "$host" ]; then
+	cp -a "$stage" "$tmp/stage"
+	stage=$tmp/stage
+fi
 
-if [ -z "$results" ]; then
-	results=results
-	if [ -n "$(ls -A "$results" 2>/dev/null)" ]; then
+# claim DIR: as long as fd 8 is open, no other run has it
+claim() {
+	exec 8<"$1"
+	flock -n 8 || die "another run writes to $1: give a place for these with -o DIR"
+}
+made=
+moved=
+if [ -n "$default" ] && [ -n "$(ls -A results 2>/dev/null)" ]; then
+	claim results
+	if [ -e results/joblist.txt ]; then
 		rm -rf results.old
 		mv results results.old
+		moved=1
+	else
+		# No test was begun.
+		rm -rf results
 	fi
 fi
+[ -d "$results" ] || made=1
 mkdir -p "$results" || die "$results cannot be made"
+claim "$results"
 results=$(cd "$results" && pwd)
+[ -n "$host" ] || exec 9<&-
 
 # The runner's own arguments; matrix and junit.xml come once all is done.
 set -- --no-report
@@ -120,28 +226,27 @@ set -- --no-report
 
 run_here() {
 	if [ "$(id -u)" != 0 ]; then
-		echo "run-tests.sh: not root: what only root may do (RDMA, most of /dev/dri and /dev/dma_heap, page map counts) is skipped" >&2
+		say "not root: what only root may do (RDMA, most of /dev/dri and /dev/dma_heap, page map counts) is skipped"
 		set -- --allow-non-root "$@"
 	fi
 	unset DMABUF_DISRUPTIVE
 	[ -z "$disruptive" ] || export DMABUF_DISRUPTIVE=1
-	"$stage$bin/dmabuf_runner" --overwrite "$@" "$stage$tests" "$results"
+	"$stage$bin/dmabuf_runner" --overwrite "$@" "$stage$tests" "$results" 8<&- 9<&- &
+	follow
 }
 
 # lab COMMAND ARG...
 lab() {
-	set -- -- "$@"
-	# The names of modules, a line each.
 	IFS='
 '
-	for m in $extra; do
-		set -- --module "$m" "$@"
-	done
-	unset IFS
-	[ -z "$modules" ] || set -- --modules "$modules" "$@"
+	set -f
 	# A test that hangs is ended by the runner after 120 seconds.
-	"$source/runner/vm/run.sh" --kernel "$kernel" --root "$stage" --results "$results" \
-		--inactivity 150 "$@"
+	# shellcheck disable=SC2086 # a word a line
+	setsid "$source/runner/vm/run.sh" --kernel "$kernel" $options --root "$stage" \
+		--results "$results" --inactivity 150 -- "$@" &
+	set +f
+	unset IFS
+	follow
 }
 
 # Subtests that were begun.
@@ -156,17 +261,50 @@ else
 	lab "$bin/dmabuf_runner" --overwrite "$@" "$tests" /results || rc=$?
 	before=0
 	# The subtest that killed the guest counts as incomplete; the others go on.
-	while [ $rc -eq 125 ] && [ ! -f "$results/endtime.txt" ]; do
+	while [ $rc -eq 125 ] && [ -z "$signal" ] && [ ! -f "$results/endtime.txt" ]; do
 		now=$(begun)
 		[ "$now" -gt "$before" ] || break
 		before=$now
-		echo "run-tests.sh: booting again, to go on behind subtest $now" >&2
+		say "booting again, to go on behind subtest $now"
 		rc=0
 		lab "$bin/dmabuf_resume" /results || rc=$?
 	done
 fi
-if [ ! -f "$results/endtime.txt" ]; then
-	[ ! -f "$results/joblist.txt" ] || "$stage$bin/dmabuf_results" "$results" || :
-	die "the run did not get to its end; what there is of it is in $results"
+
+# Nothing was run, and why is said. A kernel that did not boot leaves its console.
+if [ ! -f "$results/joblist.txt" ]; then
+	if [ $rc -ne 125 ]; then
+		rm -f "$results/console.txt" "$results/.guest"
+		[ -z "$made" ] || rmdir "$results" 2>/dev/null || :
+		[ -z "$moved" ] || [ -e results ] || mv results.old results
+	fi
+	[ -z "$signal" ] || die "ended by SIG$signal before the tests began"
+	exit 2
 fi
-"$stage$bin/dmabuf_results" "$results"
+if [ ! -f "$results/endtime.txt" ]; then
+	"$stage$bin/dmabuf_results" "$results" || :
+	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
+fi
+rc=0
+"$stage$bin/dmabuf_results" "$results" >"$tmp/report" || rc=$?
+cat "$tmp/report"
+
+# The guest's command that comes to the first failure again.
+alone=$(sed -n 's/^ *run it alone: //p' "$tmp/report" | head -n 1)
+if [ -n "$alone" ] && [ -z "$host" ]; then
+	IFS='
+'
+	set -f
+	# shellcheck disable=SC2086 # a word a line
+	set -- "$source/runner/vm/run.sh" --kernel "$kernel" $options --root "$build/stage" --results /tmp/one
+	set +f
+	unset IFS
+	for word; do
+		case $word in
+		*[!A-Za-z0-9_.,:+/=-]*) word="'$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'" ;;
+		esac
+		printf '%s ' "$word"
+	done >"$tmp/command"
+	printf '\nthe first of these in the lab, alone:\n  %s-- %s/%s\n' "$(cat "$tmp/command")" "$tests" "$alone"
+fi
+exit $rc
