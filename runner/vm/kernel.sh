@@ -139,14 +139,18 @@ kernel_packages() {
 	echo "$kernels/$name"
 }
 
-# --modules DIR as lib/modules/RELEASE
+# module_tree RELEASE DIR: DIR as lib/modules/RELEASE
 module_tree() {
 	for d in "$2/lib/modules/$1" "$2/usr/lib/modules/$1" "$2/$1" "$2"; do
 		[ -d "$d/kernel" ] || [ -f "$d/modules.order" ] || continue
-		(cd "$d" && pwd)
+		d=$(cd "$d" && pwd)
+		[ "${d##*/}" = "$1" ] || die "the kernel is $1, $2 has modules of ${d##*/}"
+		echo "$d"
 		return
 	done
-	die "$2 has no modules of $1"
+	others=$(find "$2/lib/modules" "$2/usr/lib/modules" -mindepth 1 -maxdepth 1 2>/dev/null |
+		sed 's|.*/||' | paste -sd ' ')
+	die "the kernel is $1, $2 has ${others:+modules of }${others:-no modules}"
 }
 
 case $spec in
@@ -178,7 +182,7 @@ source:*)
 	[ -f "$spec" ] || die "there is no kernel '$spec' (debian:SUITE, source:VERSION, or the path of a bzImage or a built tree)"
 	release=$(release_of "$spec") || die "$spec is no x86 kernel (bzImage)"
 	tree=
-	[ -z "$modules" ] || tree=$(module_tree "$release" "$modules")
+	[ -z "$modules" ] || tree=$(module_tree "$release" "$modules") || exit 2
 	# Where kernels and their builds keep it.
 	config=
 	for c in "$(dirname "$spec")/config" "$(dirname "$spec")/config-$release" \
