@@ -126,17 +126,18 @@ caught() {
 	signal=$1
 	[ -n "$pid" ] || die "ended by SIG$signal"
 	# A group of its own, if setsid started it.
-	kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null || :
+	kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || :
 }
 # follow: waits for what was started last; its status
 follow() {
 	pid=$!
 	rc=0
-	wait "$pid" || rc=$?
+	# Not the shell's own word on how it ended.
+	wait "$pid" 2>/dev/null || rc=$?
 	# That was the signal, perhaps.
 	while kill -0 "$pid" 2>/dev/null; do
 		rc=0
-		wait "$pid" || rc=$?
+		wait "$pid" 2>/dev/null || rc=$?
 	done
 	pid=
 	return $rc
