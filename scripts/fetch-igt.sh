@@ -8,7 +8,7 @@ set -eu
 
 [ $# -eq 1 ] || { echo "usage: fetch-igt.sh TREE" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
+. "$here/../runner/vm/lib.sh"
 mkdir -p "$1"
 tree=$(cd "$1" && pwd)
 
