@@ -190,6 +190,7 @@ bool __dmabuf_limited_enter(int seconds)
 		kernel_must_be_quiet();
 		return false;
 	case SKIPPED:
+		kernel_must_be_quiet();
 		igt_skip("%s", outcome->text);
 	case VIOLATED:
 		igt_critical("%s", outcome->text);
