@@ -11,28 +11,11 @@
 /* A test that floods its log must not make the file unreadable for everyone. */
 #define MAX_TEXT (64 << 10)
 
-/* The length of the well-formed UTF-8 sequence at s; 0 if there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
-		     s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, beyond Unicode; and XML's two non-characters. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
-	    (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
-		return 0;
-	return len;
-}
-
 /* Text from a dying test may hold any byte; XML 1.0 may not: \xNN is for it. */
 static void put_escaped(FILE *f, const char *text, size_t limit)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t len = strlen(text), n;
+	const char *s = text;
 
 	if (len > limit) {
 		s += len - limit;
@@ -41,7 +24,7 @@ static void put_escaped(FILE *f, const char *text, size_t limit)
 		fprintf(f, "[the first %zu bytes are left out]\n", len - limit);
 	}
 	for (; *s; s += n) {
-		n = utf8_length(s);
+		n = printable_length(s);
 		if (*s == '&')
 			fputs("&amp;", f);
 		else if (*s == '<')
@@ -50,8 +33,8 @@ static void put_escaped(FILE *f, const char *text, size_t limit)
 			fputs("&gt;", f);
 		else if (*s == '"')
 			fputs("&quot;", f);
-		else if (n == 0 || (*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
-			fprintf(f, "\\x%02x", *s);
+		else if (!n)
+			fprintf(f, "\\x%02x", (unsigned char)*s);
 		else
 			fwrite(s, 1, n, f);
 		n = n ?: 1;
@@ -98,6 +81,7 @@ static void put_testcase(FILE *f, const struct result *r)
 {
 	const char *kind = element(r->verdict);
 	char *class = r->dynamic ? xasprintf("%s.%s", r->binary, r->subtest) : xstrdup(r->binary);
+	char *alone;
 
 	fputs("<testcase", f);
 	put_attribute(f, "classname", class);
@@ -117,9 +101,12 @@ static void put_testcase(FILE *f, const struct result *r)
 		fputc('\n', f);
 		put_escaped(f, r->evidence, MAX_TEXT);
 		fputs(r->evidence[0] ? "\n" : "", f);
-		fprintf(f, "Run it alone: %s --run-subtest %s%s%s\n</%s>\n", r->binary,
-			r->subtest ?: "", r->dynamic ? " --dynamic-subtest " : "",
-			r->dynamic ?: "", kind);
+		alone = xasprintf("Run it alone: %s --run-subtest %s%s%s\n", r->binary,
+				  r->subtest ?: "", r->dynamic ? " --dynamic-subtest " : "",
+				  r->dynamic ?: "");
+		put_escaped(f, alone, MAX_TEXT);
+		free(alone);
+		fprintf(f, "</%s>\n", kind);
 		put_element(f, "system-out", r->out);
 		put_element(f, "system-err", r->err);
 	} else {

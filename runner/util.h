@@ -41,6 +41,14 @@ bool starts_with(const char *s, const char *prefix, const char **rest);
 /* The start of the next line, or the final NUL. */
 const char *next_line(const char *s);
 
+/*
+ * printable_length:
+ *
+ * The length of the character at text; 0 if its first byte is to be written as
+ * \xNN, for it begins no well-formed UTF-8, or is a control character.
+ */
+size_t printable_length(const char *text);
+
 /* Seconds of CLOCK_MONOTONIC. */
 double now(void);
 

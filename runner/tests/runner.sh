@@ -103,6 +103,8 @@ verdict dynamic-stuck@stuck timeout
 verdict hangs timeout
 verdict floods fail
 verdict binary-text fail '\x01\x1b[1m<&>"\xff\xc3( ä \xef\xbf\xbf?.'
+t='//testcase[@classname="fake.odd-names"]/failure[contains(., "subtest odd-names --dynamic-subtest a<b&")]'
+check 'odd names' xmllint --xpath "$t" "$r/junit.xml"
 verdict orphan pass
 verdict closes-pipes pass
 if [ -w /dev/kmsg ] && [ -r /dev/kmsg ]; then
