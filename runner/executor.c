@@ -89,9 +89,11 @@ static void watch_line(struct run *run)
 		put(run, JOURNAL, "\n", 1);
 	} else if (starts_with(run->line, "Subtest ", &name)) {
 		char *journal = slurp(run->dir, file_names[JOURNAL]);
-		bool known = false;
+		bool known;
 
-		len = strcspn(name, ":");
+		/* Text may begin with the word as well; a name has no blank in it. */
+		len = strcspn(name, ": ");
+		known = name[len] != ':';
 		for (const char *at = journal ?: ""; *at; at = next_line(at))
 			known |= !strncmp(at, name, len) && at[len] == '\n';
 		if (!known) {

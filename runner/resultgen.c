@@ -40,6 +40,29 @@ struct job_output {
 	struct regex_list ignored;	/* kernel messages that the test expected */
 };
 
+/* In order of their first appearance. */
+struct names {
+	char **names;
+	size_t count;
+};
+
+/* Whether it is new. */
+static bool add_name(struct names *list, const char *s, size_t len)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->names[i]) == len && !strncmp(list->names[i], s, len))
+			return false;
+	*grow(list->names, list->count) = xstrndup(s, len);
+	return true;
+}
+
+static void free_names(struct names *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->names[i]);
+	free(list->names);
+}
+
 /* One kind of part of a job's output, by the lines that begin and end it. */
 struct markers {
 	const char *start, *result, *kernel_start, *kernel_end;
@@ -69,7 +92,10 @@ static const char *find_line(const char *text, const char *marker, const char *n
 	return NULL;
 }
 
-/* From where it starts, or failing that from its result, to behind its result. */
+/*
+ * From where it starts, or failing that from its result, to behind its result, or
+ * failing that to where the next one starts.
+ */
 static char *cut(const char *text, const struct markers *m, const char *name,
 		 const char **result)
 {
@@ -79,21 +105,53 @@ static char *cut(const char *text, const struct markers *m, const char *name,
 	*result = end;
 	if (!begin && !end)
 		return NULL;
-	return xstrndup(begin ?: end, (end ? next_line(end) : text + strlen(text)) -
-			(begin ?: end));
+	begin = begin ?: end;
+	end = next_line(end ?: begin);
+	while (!*result && *end && !starts_with(end, m->start, NULL))
+		end = next_line(end);
+	return xstrndup(begin, end - begin);
 }
 
-/* "Subtest NAME: RESULT (1.234s)". */
-static bool parse_result(const char *line, const char *marker, const char *name,
-			 enum verdict *verdict, double *time)
+static char *join(char *lines, const char *line, size_t len, const char *between)
+{
+	char *all = xasprintf("%s%s%.*s", lines, lines[0] ? between : "", (int)len, line);
+
+	free(lines);
+	return all;
+}
+
+/*
+ * A subtest's part of stderr begins behind the result of the one before it. Of a
+ * test that does not say there where it is, it is all.
+ */
+static char *cut_err(const char *err, const char *subtest)
+{
+	const char *begin = err, *start, *result;
+	char *part;
+
+	if (!strstr(err, subtest_markers.start))
+		return xstrdup(err);
+	start = find_line(err, subtest_markers.start, subtest, "\n");
+	for (const char *at = err; start && at < start; at = next_line(at))
+		if (starts_with(at, subtest_markers.result, NULL))
+			begin = next_line(at);
+	part = cut(begin, &subtest_markers, subtest, &result);
+	if (start && part)
+		part = join(xstrndup(begin, start - begin), part, strlen(part), "");
+	return part ?: xstrdup("");
+}
+
+/* Of "Subtest NAME: RESULT (1.234s)" what follows the name. */
+static bool parse_result(const char *at, enum verdict *verdict, double *time)
 {
 	static const struct { const char *word; enum verdict verdict; } words[] = {
 		{ "SUCCESS", PASS }, { "SKIP", SKIP }, { "FAIL", FAIL }, { "CRASH", CRASH },
 		{ "TIMEOUT", TIMEOUT }, { "INCOMPLETE", INCOMPLETE },
 	};
-	const char *at = line + strlen(marker) + strlen(name) + strlen(": ");
 	const char *paren = strchrnul(at, '(');
 
+	if (!starts_with(at, ": ", &at))
+		return false;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!starts_with(at, words[i].word, NULL))
 			continue;
@@ -137,17 +195,22 @@ static bool is_our_own_noise(const char *message)
 	       strstr(message, " output lines suppressed due to ratelimiting");
 }
 
-/* The messages of the level asked for or worse between a part's own marks. */
-static char *kernel_warnings(const struct job_output *job, const struct markers *m,
-			     const char *name, int worst_level)
+/*
+ * The messages of the level asked for or worse between a part's own marks; those
+ * of a dynamic part count where another subtest has not started since.
+ */
+static char *kernel_warnings(const struct job_output *job, const char *subtest,
+			     const char *dynamic, int worst_level)
 {
+	const struct markers *m = dynamic ? &dynamic_markers : &subtest_markers;
+	const char *name = dynamic ?: subtest;
 	char *text, *line = NULL;
 	size_t len, name_len = strlen(name);
 	FILE *f = open_memstream(&text, &len);
-	bool inside = false;
+	bool inside = false, elsewhere = false;
 
 	for (const char *at = job->dmesg; *at; at = next_line(at)) {
-		const char *mark, *message;
+		const char *mark, *message, *rest;
 		int level;
 
 		message = kernel_message(at, &level);
@@ -158,8 +221,12 @@ static char *kernel_warnings(const struct job_output *job, const struct markers 
 		if (starts_with(line, "[IGT] ", NULL) && strchr(line, ':')) {
 			mark = strchr(line, ':') + 1;
 			mark += *mark == ' ';
+			if (starts_with(mark, subtest_markers.kernel_start, &rest)) {
+				elsewhere = strcmp(rest, subtest);
+				inside &= !elsewhere;
+			}
 			if (starts_with(mark, m->kernel_start, &mark))
-				inside = !strcmp(mark, name);
+				inside = !elsewhere && !strcmp(mark, name);
 			else if (starts_with(mark, m->kernel_end, &mark) &&
 				 !strncmp(mark, name, name_len) && mark[name_len] == ',')
 				inside = false;
@@ -192,14 +259,6 @@ static bool is_word_of(const char *words, const char *word, size_t len)
 		at += n;
 	}
 	return false;
-}
-
-static char *join(char *lines, const char *line, size_t len, const char *between)
-{
-	char *all = xasprintf("%s%s%.*s", lines, lines[0] ? between : "", (int)len, line);
-
-	free(lines);
-	return all;
 }
 
 /* What a failure says: "CLAUSE: rule" if it names one, and the evidence. */
@@ -302,32 +361,32 @@ static enum verdict unfinished(const struct job_output *job)
 }
 
 /*
- * Adds the result of a subtest or of one of its dynamic parts: out is its part of
- * stdout, line its result in it; without one, the verdict is the one given.
+ * Adds the result of a subtest or of one of its dynamic parts: out and err are its
+ * part of what was printed, line its result; without one, the verdict is the one
+ * given.
  */
 static void add(struct run_results *run, const struct job_output *job,
 		const struct job *j, const char *subtest, const char *dynamic,
-		const char *out, const char *line, enum verdict otherwise)
+		const char *out, const char *err, const char *line,
+		enum verdict otherwise)
 {
 	const struct markers *m = dynamic ? &dynamic_markers : &subtest_markers;
-	const char *name = dynamic ?: subtest ?: "", *ignored;
+	const char *name = dynamic ?: subtest ?: "";
 	struct result *r = grow(run->results, run->count);
-	char *err = cut(job->err, m, name, &ignored);
 
 	r->binary = xstrdup(j->binary);
 	r->subtest = subtest ? xstrdup(subtest) : NULL;
 	r->dynamic = dynamic ? xstrdup(dynamic) : NULL;
 	r->out = xstrdup(out);
-	/* One that says nothing of where it is: all of stderr is its own. */
-	r->err = err ?: xstrdup(subtest && !strstr(job->err, subtest_markers.start) &&
-				!dynamic ? job->err : subtest ? "" : job->err);
-	r->dmesg = kernel_warnings(job, m, name, run->settings.dmesg_warn_level);
+	r->err = xstrdup(err);
+	r->dmesg = kernel_warnings(job, subtest ?: "", dynamic,
+				   run->settings.dmesg_warn_level);
 
-	if (!line || !parse_result(line, m->result, name, &r->verdict, &r->time)) {
+	if (!line || !parse_result(line + strlen(m->result) + strlen(name), &r->verdict, &r->time)) {
 		r->time = job->time;
 		r->verdict = otherwise;
 	}
-	if (r->verdict == PASS && first_warning(dynamic ? r->err : job->err))
+	if (r->verdict == PASS && first_warning(r->err))
 		r->verdict = WARN;
 	if (r->dmesg[0] && (r->verdict == PASS || r->verdict == WARN))
 		r->verdict = DMESG_WARN;
@@ -339,22 +398,30 @@ static void add(struct run_results *run, const struct job_output *job,
 static void add_subtest(struct run_results *run, const struct job_output *job,
 			const struct job *j, const char *subtest)
 {
+	char *out, *err = cut_err(job->err, subtest);
+	struct names seen = { };
 	const char *line;
-	char *out = cut(job->out, &subtest_markers, subtest, &line);
 
-	add(run, job, j, subtest, NULL, out ?: "", line, unfinished(job));
+	out = cut(job->out, &subtest_markers, subtest, &line);
+	add(run, job, j, subtest, NULL, out ?: "", err, line, unfinished(job));
 	for (const char *at = out ?: ""; *at; at = next_line(at)) {
-		const char *name, *result;
-		char *dynamic, *part;
+		const char *name, *result, *ignored;
+		char *dynamic, *part, *part_err;
 
-		if (!starts_with(at, dynamic_markers.start, &name))
+		/* One that comes twice counts once, the first time. */
+		if (!starts_with(at, dynamic_markers.start, &name) ||
+		    !add_name(&seen, name, strcspn(name, "\n")))
 			continue;
-		dynamic = xstrndup(name, strcspn(name, "\n"));
+		dynamic = seen.names[seen.count - 1];
 		part = cut(at, &dynamic_markers, dynamic, &result);
-		add(run, job, j, subtest, dynamic, part, result, unfinished(job));
+		part_err = cut(err, &dynamic_markers, dynamic, &ignored);
+		add(run, job, j, subtest, dynamic, part, part_err ?: "", result,
+		    unfinished(job));
+		free(part_err);
 		free(part);
-		free(dynamic);
 	}
+	free_names(&seen);
+	free(err);
 	free(out);
 }
 
@@ -409,6 +476,55 @@ static void read_journal(struct job_output *job)
 	}
 }
 
+/*
+ * The subtests that began or had a result, whatever was asked for: the joblist may
+ * have patterns, or no names, and a test may run another subtest.
+ */
+static void find_subtests(const struct job_output *job, struct names *subtests)
+{
+	for (const char *at = job->journal; *at; at = next_line(at)) {
+		size_t len = strcspn(at, "\n");
+
+		/* A result's text without a subtest, which igt_runner takes for one. */
+		if (!len || memchr(at, ' ', len) || starts_with(at, "timeout:", NULL) ||
+		    starts_with(at, "exit:", NULL))
+			continue;
+		add_name(subtests, at, len);
+	}
+	for (const char *at = job->out; *at; at = next_line(at)) {
+		enum verdict verdict;
+		const char *name;
+		double time;
+
+		if (starts_with(at, subtest_markers.start, &name))
+			add_name(subtests, name, strcspn(name, "\n"));
+		else if (starts_with(at, subtest_markers.result, &name) &&
+			 parse_result(name + strcspn(name, ": \n"), &verdict, &time))
+			add_name(subtests, name, strcspn(name, ":"));
+	}
+}
+
+/* What was asked for by name and not run; first is the first one's verdict. */
+static void add_not_run(struct run_results *run, const struct job_output *job,
+			const struct job *j, const struct names *begun, enum verdict first)
+{
+	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
+	bool any = false;
+
+	while ((name = strsep(&rest, ","))) {
+		enum verdict verdict = !any && !begun->count ? first : NOTRUN;
+		bool known = begun->count && (!j->subtests || strpbrk(name, "*?[!"));
+
+		for (size_t i = 0; i < begun->count; i++)
+			known |= !strcmp(begun->names[i], name);
+		if (!known)
+			add(run, job, j, j->subtests ? name : NULL, NULL, job->out,
+			    verdict == NOTRUN ? "" : job->err, NULL, verdict);
+		any = true;
+	}
+	free(names);
+}
+
 static void read_job(struct run_results *run, const struct job *j, int dir)
 {
 	struct job_output job = {
@@ -417,40 +533,22 @@ static void read_job(struct run_results *run, const struct job *j, int dir)
 		.dmesg = slurp(dir, "dmesg.txt") ?: xstrdup(""),
 		.journal = slurp(dir, "journal.txt") ?: xstrdup(""),
 	};
-	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
+	struct names begun = { };
 
 	read_journal(&job);
 	find_ignored(&job);
-	if (!j->subtests)
-		add(run, &job, j, NULL, NULL, job.out, NULL, by_exit(&job, false));
-	while (j->subtests && (name = strsep(&rest, ","))) {
-		if (find_line(job.journal, name, "", "\n") ||
-		    find_line(job.out, subtest_markers.start, name, "\n") ||
-		    find_line(job.out, subtest_markers.result, name, ":"))
-			add_subtest(run, &job, j, name);
-		else
-			add(run, &job, j, name, NULL, job.out, NULL, by_exit(&job, true));
-	}
+	find_subtests(&job, &begun);
+	for (size_t i = 0; i < begun.count; i++)
+		add_subtest(run, &job, j, begun.names[i]);
+	add_not_run(run, &job, j, &begun, by_exit(&job, j->subtests));
 	for (size_t i = 0; i < job.ignored.count; i++)
 		regfree(&job.ignored.regexes[i]);
 	free(job.ignored.regexes);
-	free(names);
+	free_names(&begun);
 	free(job.out);
 	free(job.err);
 	free(job.dmesg);
 	free(job.journal);
-}
-
-static void add_not_run(struct run_results *run, const struct job *j)
-{
-	static const struct job_output none = {
-		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"",
-	};
-	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
-
-	while ((name = strsep(&rest, ",")))
-		add(run, &none, j, j->subtests ? name : NULL, NULL, "", NULL, NOTRUN);
-	free(names);
 }
 
 static double read_time(int dirfd, const char *file)
@@ -464,6 +562,10 @@ static double read_time(int dirfd, const char *file)
 
 bool results_read(struct run_results *run, int dirfd)
 {
+	static const struct job_output none = {
+		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"",
+	};
+	static const struct names no_names;
 	struct job_list list;
 	char *uname, *rest;
 
@@ -487,7 +589,7 @@ bool results_read(struct run_results *run, int dirfd)
 		snprintf(dir, sizeof(dir), "%zu", i);
 		fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0) {
-			add_not_run(run, &list.jobs[i]);
+			add_not_run(run, &none, &list.jobs[i], &no_names, NOTRUN);
 			continue;
 		}
 		read_job(run, &list.jobs[i], fd);

@@ -105,6 +105,9 @@ verdict floods fail
 verdict binary-text fail '\x01\x1b[1m<&>"\xff\xc3( ä \xef\xbf\xbf?.'
 t='//testcase[@classname="fake.odd-names"]/failure[contains(., "subtest odd-names --dynamic-subtest a<b&")]'
 check 'odd names' xmllint --xpath "$t" "$r/junit.xml"
+verdict another pass
+verdict unlisted fail 'also here'
+verdict is none
 verdict orphan pass
 verdict closes-pipes pass
 if [ -w /dev/kmsg ] && [ -r /dev/kmsg ]; then
@@ -152,6 +155,28 @@ says 'filters'
 printf 'igt@fake@ok\nigt@fake@skips\n' > "$work/list"
 status 0 'a test list' run -L --test-list "$work/list" "$root"
 if [ "$(wc -l < "$work/last")" -eq 2 ]; then ok; else bad 'the test list'; fi
+
+# Jobs that are not one subtest by its name: a pattern, and igt_runner -m.
+printf 'igt@fake@multi-*\n' > "$work/list"
+status 1 'a pattern' run --overwrite --test-list "$work/list" "$root" "$r"
+for jobs in 'fake multi-*' fake 'fake multi-good,multi-bad,multi-warns,multi-last,never'; do
+	echo "$jobs" > "$r/joblist.txt"
+	case $jobs in
+	*never)
+		status 2 "a job of $jobs" "$bin/dmabuf_results" "$r"
+		says '1 subtests were not run'
+		verdict never skip ;;
+	*)
+		status 1 "a job of $jobs" "$bin/dmabuf_results" "$r"
+		verdict never none ;;
+	esac
+	verdict multi-good@d pass
+	verdict multi-bad@d fail 'the second'
+	verdict multi-warns warn hm
+	verdict multi-last pass
+	verdict 'multi-*' none
+	verdict fake none
+done
 
 # Bad input: a message, status 2, and nothing made.
 status 2 'no such test root' run "$work/nothing" "$work/n"
