@@ -367,7 +367,7 @@ static char *kernel_damage(const struct settings *settings)
 
 static bool open_job(struct run *run, int dirfd, const char *dir)
 {
-	if (mkdirat(dirfd, dir, 0777) && errno != EEXIST)
+	if (mkdirat(dirfd, dir, 0777))
 		return false;
 	run->dir = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int file = 0; file < NUM_FILES; file++) {
@@ -462,7 +462,7 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 		char *damage;
 
 		snprintf(dir, sizeof(dir), "%zu", i);
-		if (!faccessat(dirfd, dir, F_OK, 0))
+		if (settings->resume && !faccessat(dirfd, dir, F_OK, 0))
 			continue;
 		if (!done++)
 			first = i;

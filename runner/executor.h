@@ -10,8 +10,8 @@ struct settings;
 /*
  * execute:
  *
- * Runs the jobs that have no directory in the results yet, one after the other,
- * and keeps what each says as it says it. Returns whether the run came to its
+ * Runs the jobs, to resume only those that have no directory in the results yet,
+ * one after the other, and keeps what each says as it says it. Returns whether the run came to its
  * end; if not, dmabuf_resume continues it.
  */
 bool execute(const struct settings *settings, const struct job_list *list, int dirfd);

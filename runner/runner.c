@@ -2,9 +2,11 @@
 /*
  * dmabuf_runner: runs the tests on machines that have no igt_runner.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,33 +19,69 @@
 
 /* What a runner writes, and so what --overwrite may delete. */
 static const char *const files[] = {
-	"metadata.txt", "joblist.txt", "uname.txt", "starttime.txt", "endtime.txt",
-	"aborted.txt", "junit.xml", "results.json",
+	"joblist.txt", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
+	"environment.txt", "junit.xml", "junit.xml.new", "results.json", NULL
 };
 static const char *const job_files[] = {
-	"out.txt", "err.txt", "dmesg.txt", "journal.txt", "comms", "attachments",
+	"out.txt", "err.txt", "dmesg.txt", "journal.txt", "comms", NULL
 };
 
-static void delete_earlier_run(int dirfd)
-{
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		unlinkat(dirfd, files[i], 0);
-	for (size_t i = 0; ; i++) {
-		char dir[32];
-		int fd;
+enum level { RESULTS, JOB, ATTACHMENTS };
 
-		snprintf(dir, sizeof(dir), "%zu", i);
-		fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			return;
-		for (size_t j = 0; j < sizeof(job_files) / sizeof(job_files[0]); j++)
-			if (unlinkat(fd, job_files[j], 0) && errno == EISDIR)
-				unlinkat(fd, job_files[j], AT_REMOVEDIR);
-		close(fd);
-		if (unlinkat(dirfd, dir, AT_REMOVEDIR))
-			die("%s, from an earlier run, cannot be deleted: %s", dir,
+static bool is_file(const char *name, enum level level)
+{
+	const char *const *known = level == RESULTS ? files : job_files;
+
+	while (*known && strcmp(*known, name))
+		known++;
+	return level == ATTACHMENTS || *known;
+}
+
+static bool is_dir(const char *name, enum level level)
+{
+	return level == RESULTS ? !name[strspn(name, "0123456789")] :
+	       level == JOB && !strcmp(name, "attachments");
+}
+
+/*
+ * Goes over an earlier run below dirfd, and deletes it or only makes sure that
+ * this can be done: that what has to go is a runner's, and may be deleted. Other
+ * things beside the jobs stay. Returns how many jobs there were.
+ */
+static size_t clear(int dirfd, const char *path, enum level level, bool delete)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	size_t jobs = 0;
+
+	if (!dir || faccessat(dirfd, ".", W_OK, AT_EACCESS))
+		die("%s, from an earlier run, cannot be deleted: %s", path, strerror(errno));
+	while ((entry = readdir(dir))) {
+		const char *name = entry->d_name;
+		char *below = xasprintf("%s/%s", path, name);
+		int sub = openat(dirfd, name,
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		bool known = sub < 0 ? is_file(name, level) : is_dir(name, level);
+
+		if (!strcmp(name, ".") || !strcmp(name, ".."))
+			known = false;
+		else if (!known && (level != RESULTS || is_dir(name, level)))
+			die("%s is in the way, and no runner made it; nothing was deleted",
+			    below);
+		if (known && sub >= 0) {
+			clear(sub, below, level + 1, delete);
+			jobs++;
+		}
+		if (known && delete && unlinkat(dirfd, name, sub < 0 ? 0 : AT_REMOVEDIR))
+			die("%s, from an earlier run, cannot be deleted: %s", below,
 			    strerror(errno));
+		if (sub >= 0)
+			close(sub);
+		free(below);
 	}
+	closedir(dir);
+	return jobs;
 }
 
 static int open_results(const struct settings *settings)
@@ -56,10 +94,15 @@ static int open_results(const struct settings *settings)
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		die("%s: %s", path, strerror(errno));
-	if (settings->overwrite)
-		delete_earlier_run(dirfd);
-	else if (!faccessat(dirfd, "metadata.txt", F_OK, 0))
+	if (!settings->overwrite && (!faccessat(dirfd, "metadata.txt", F_OK, 0) ||
+				     clear(dirfd, path, RESULTS, false)))
 		die("%s already has results; --overwrite deletes them", path);
+	if (settings->overwrite) {
+		clear(dirfd, path, RESULTS, false);
+		clear(dirfd, path, RESULTS, true);
+		/* Last, for without it one could not tell that there was a run. */
+		unlinkat(dirfd, "metadata.txt", 0);
+	}
 	return dirfd;
 }
 

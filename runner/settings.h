@@ -21,6 +21,7 @@ struct regex_list {
 struct settings {
 	char *name;
 	bool dry_run, allow_non_root, sync, overwrite, list_all, no_report;
+	bool resume;		/* pass over the jobs that have results */
 	enum log_level log_level;
 	unsigned int abort_mask;
 	char *test_list;

@@ -146,6 +146,21 @@ touch "$r/mine"
 status 0 'overwrite' run --overwrite -t '@ok$' "$root" "$r"
 check 'overwrite leaves what is not its own' test -e "$r/mine" -a ! -e "$r/1"
 
+# Nothing of an earlier run may pass for a new one, nor be lost by halves.
+w=$work/over
+run -t '@(ok|skips|exits-3)$' "$root" "$w" > /dev/null 2>&1
+touch "$w/2/mine"
+status 2 'overwrite of what is not its own' run --overwrite -t '@ok$' "$root" "$w"
+says '2/mine is in the way'
+check 'it deletes nothing' test -s "$w/metadata.txt" -a -s "$w/0/out.txt"
+rm -r "$w/2/mine" "$w/1"
+mkdir -p "$w/0/attachments" && touch "$w/0/attachments/mine"
+status 0 'overwrite of a run with a gap' run --overwrite -t '@ok$' "$root" "$w"
+check 'it deletes all' test ! -e "$w/2" -a ! -e "$w/0/attachments/mine"
+rm "$w/metadata.txt"
+status 2 'jobs of an unknown run' run -t '@(ok|fails)$' "$root" "$w"
+says 'already has results'
+
 # Filters.
 status 0 'include and exclude' run -L -t '@DYNAMIC' -x 'crash|stuck' "$root"
 if [ "$(cat "$work/last")" = "$(printf 'igt@fake@dynamic\nigt@fake@dynamic-warns')" ]; then ok; else bad filters; cat "$work/last"; fi
