@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -162,7 +163,7 @@ static void drain_kmsg(struct run *run)
 static void start(struct run *run)
 {
 	char *path = xasprintf("%s/%s", run->settings->test_root, run->job->binary);
-	int out[2], err[2];
+	int out[2], err[2], runner = getpid();
 
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
 		die("pipe: %s", strerror(errno));
@@ -175,6 +176,10 @@ static void start(struct run *run)
 		int null = open("/dev/null", O_RDONLY);
 		sigset_t none;
 
+		/* It must not run beside the next one that dmabuf_resume starts. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != runner)
+			_exit(127);
 		setpgid(0, 0);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
