@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 	dirfd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		die("%s: %s", argv[1], strerror(errno));
+	lock_results(dirfd, argv[1]);
 	if (!settings_read(&settings, dirfd) || !job_list_read(&list, dirfd))
 		die("%s has no run to continue (metadata.txt, joblist.txt)", argv[1]);
 	settings.results_path = argv[1];

@@ -94,6 +94,7 @@ static int open_results(const struct settings *settings)
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		die("%s: %s", path, strerror(errno));
+	lock_results(dirfd, path);
 	if (!settings->overwrite && (!faccessat(dirfd, "metadata.txt", F_OK, 0) ||
 				     clear(dirfd, path, RESULTS, false)))
 		die("%s already has results; --overwrite deletes them", path);

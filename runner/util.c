@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +101,13 @@ bool spew(int dirfd, const char *path, const char *fmt, ...)
 	if (ok)
 		fsync(fd);
 	return !close(fd) && ok;
+}
+
+void lock_results(int dirfd, const char *path)
+{
+	/* There are file systems that cannot lock a directory. */
+	if (flock(dirfd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		die("%s is in use by another runner", path);
 }
 
 bool starts_with(const char *s, const char *prefix, const char **rest)

@@ -35,6 +35,9 @@ char *slurp(int dirfd, const char *path);
 bool spew(int dirfd, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Until the program ends; dies if another one has it. */
+void lock_results(int dirfd, const char *path);
+
 /* Whether the line at s begins with prefix; *rest is what follows it. */
 bool starts_with(const char *s, const char *prefix, const char **rest);
 

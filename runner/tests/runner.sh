@@ -251,6 +251,10 @@ verdict fails fail
 pid=$!
 n=0
 while ! grep -q stuck "$work/t/1/out.txt" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+status 2 'a second runner' run --overwrite "$root" "$work/t"
+says 'in use'
+status 2 'resume beside a runner' "$bin/dmabuf_resume" "$work/t"
+says 'in use'
 kill -TERM $pid
 wait $pid
 if [ $? -eq 2 ] && grep -q interrupted "$work/t.log" && [ ! -e "$work/t/1" ]; then ok; else bad 'SIGTERM'; fi
