@@ -52,7 +52,7 @@ static enum cell judge(const struct result *r, const char *clause)
 	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : NOTHING;
 }
 
-static void print_matrix(const struct run_results *run)
+static void print_matrix(FILE *f, const struct run_results *run)
 {
 	struct words rows = { }, columns = { };
 	size_t width = 0, first, last;
@@ -94,43 +94,43 @@ static void print_matrix(const struct run_results *run)
 	for (first = 0; first < columns.count; first = last) {
 		size_t used = width;
 
-		printf("\n%-*s", (int)width, "");
+		fprintf(f, "\n%-*s", (int)width, "");
 		for (last = first; last < columns.count; last++) {
 			size_t len = strlen(columns.words[last]);
 
 			used += 2 + (len < 4 ? 4 : len);
 			if (used > COLUMNS && last > first)
 				break;
-			printf("  %-4s", columns.words[last]);
+			fprintf(f, "  %-4s", columns.words[last]);
 		}
-		putchar('\n');
+		fputc('\n', f);
 		for (size_t row = 0; row < rows.count; row++) {
-			printf("%-*s", (int)width, rows.words[row]);
+			fprintf(f, "%-*s", (int)width, rows.words[row]);
 			for (size_t i = first; i < last; i++) {
 				int len = strlen(columns.words[i]);
 				const char *cell = cell_names[cells[row * columns.count + i]];
 
 				if (i + 1 < last)
-					printf("  %-*s", len < 4 ? 4 : len, cell);
+					fprintf(f, "  %-*s", len < 4 ? 4 : len, cell);
 				else
-					printf("  %s", cell);
+					fprintf(f, "  %s", cell);
 			}
-			putchar('\n');
+			fputc('\n', f);
 		}
 	}
 	free(cells);
 }
 
-static void print_failure(const struct result *r)
+static void print_failure(FILE *f, const struct result *r)
 {
 	for (const char *at = r->evidence; *at; at = next_line(at))
-		printf("    %.*s\n", (int)strcspn(at, "\n"), at);
-	printf("    run it alone: %s --run-subtest %s%s%s\n", r->binary, r->subtest ?: "",
+		fprintf(f, "    %.*s\n", (int)strcspn(at, "\n"), at);
+	fprintf(f, "    run it alone: %s --run-subtest %s%s%s\n", r->binary, r->subtest ?: "",
 	       r->dynamic ? " --dynamic-subtest " : "", r->dynamic ?: "");
 }
 
 /* One heading for all failures of one part that say the same. */
-static void print_failures(const struct run_results *run)
+static void print_failures(FILE *f, const struct run_results *run)
 {
 	bool *done = xrealloc(NULL, run->count + 1);
 
@@ -141,7 +141,7 @@ static void print_failures(const struct run_results *run)
 
 		if (done[i] || !verdict_is_bad(r->verdict) || result_is_told_by_parts(run, i))
 			continue;
-		printf("\n%s: %s: %s\n", name, verdict_names[r->verdict], r->message);
+		fprintf(f, "\n%s: %s: %s\n", name, verdict_names[r->verdict], r->message);
 		for (size_t j = i; j < run->count; j++) {
 			const struct result *other = &run->results[j];
 
@@ -150,36 +150,50 @@ static void print_failures(const struct run_results *run)
 			    strcmp(other->message, r->message) ||
 			    result_is_told_by_parts(run, j))
 				continue;
-			print_failure(other);
+			print_failure(f, other);
 			done[j] = true;
 		}
 	}
 	free(done);
 }
 
-static void print_sums(const struct run_results *run)
+static void print_sums(FILE *f, const struct run_results *run)
 {
 	size_t sums[NUM_VERDICTS] = { };
 
 	for (size_t i = 0; i < run->count; i++)
 		if (!result_is_told_by_parts(run, i))
 			sums[run->results[i].verdict]++;
-	printf("\nLinux %s: ", run->release);
+	fprintf(f, "\nLinux %s: ", run->release);
 	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
 		if (!sums[v])
 			continue;
-		printf("%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
+		fprintf(f, "%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
 		first = false;
 	}
 	if (run->end > run->start)
-		printf(", in %.1f s", run->end - run->start);
-	putchar('\n');
+		fprintf(f, ", in %.1f s", run->end - run->start);
+	fputc('\n', f);
 }
 
 void matrix_print(const struct run_results *run)
 {
-	print_failures(run);
-	print_matrix(run);
-	print_sums(run);
+	char *text;
+	size_t len, n;
+	FILE *f = open_memstream(&text, &len);
+
+	print_failures(f, run);
+	print_matrix(f, run);
+	print_sums(f, run);
+	fclose(f);
+	/* What tests print must not drive the terminal. */
+	for (const char *at = text; *at; at += n ?: 1) {
+		n = printable_length(at);
+		if (n)
+			fwrite(at, 1, n, stdout);
+		else
+			printf("\\x%02x", (unsigned char)*at);
+	}
 	fflush(stdout);
+	free(text);
 }

@@ -76,6 +76,8 @@ says '    the evidence'
 says '^good *pass  pass$'
 says '^bad *\.     FAIL$'
 says '^none *skip  skip$'
+says '\\x01\\x1b\[1m<&>"\\xff\\xc3( ä'
+check 'nothing drives the terminal' test -z "$(LC_ALL=C tr -d "\n\t -~\200-\377" < "$work/last")"
 check 'junit.xml is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
 verdict ok pass
 verdict warns warn 'WARNING: hm'
