@@ -171,6 +171,13 @@ static void add_env(struct settings *s, const char *arg)
 				    xasprintf("%s=%s", arg, value);
 }
 
+/* A line of metadata.txt is a setting. */
+static void check_line(const char *text)
+{
+	if (text && strchr(text, '\n'))
+		die("there is a newline in '%s', which metadata.txt cannot hold", text);
+}
+
 static char *absolute(const char *path)
 {
 	char *real = realpath(path, NULL), *cwd;
@@ -274,6 +281,13 @@ void settings_parse(struct settings *s, int argc, char **argv)
 		die("unexpected argument '%s'; see --help", argv[optind]);
 	if (s->results_path && !s->name)
 		s->name = xstrdup(basename(s->results_path));
+	for (int i = 0; i < argc; i++)
+		check_line(argv[i]);
+	for (size_t i = 0; i < s->num_env; i++)
+		check_line(s->env[i]);
+	check_line(s->name);
+	check_line(s->test_root);
+	check_line(s->results_path);
 }
 
 /* The numbers in metadata.txt that mean something here, by igt_runner's names. */

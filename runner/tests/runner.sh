@@ -209,6 +209,12 @@ says "'('"
 status 2 'a bad number' run --per-test-timeout soon "$root" "$work/n"
 says soon
 status 2 'a bad option' run --frob "$root" "$work/n"
+status 2 'a newline in a variable' run -e "A=b
+per_test_timeout : 1" "$root" "$work/n"
+says newline
+status 2 'a newline in a name' run -n 'a
+b' "$root" "$work/n"
+says newline
 status 2 'an argument too many' run "$root" "$work/n" more
 status 2 'an argument too few' run "$root"
 status 2 'a results path in nothing' run "$root" "$work/nothing/n"
