@@ -137,6 +137,8 @@ assert sum(s.failures + s.errors for s in x) == sum(
 ' "$r/junit.xml"
 fi
 
+check 'igt_results finds all it looks for' test -f "$r/0/comms" -a -d "$r/0/attachments"
+
 # The directory again, by the second program; and what must not be deleted.
 cp "$r/junit.xml" "$work/first.xml"
 status 1 'dmabuf_results' "$bin/dmabuf_results" "$r"
