@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "dmabuf_contract.h"
 #include "igt.h"
@@ -311,6 +312,20 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
 			 text);
 	igt_critical("%s: %s\n%s", clause, dmabuf_clause(clause)->rule, text);
 	igt_fail(IGT_EXIT_FAILURE);
+}
+
+pid_t dmabuf_fork(void)
+{
+	pid_t parent = getpid(), pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(IGT_EXIT_FAILURE);
+	}
+	return pid;
 }
 
 void dmabuf_inherit_verdict(void)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct dmabuf_clause {
 	const char *id;
@@ -97,6 +98,15 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
  * the mapping was made, said in a few words. NULL: no longer.
  */
 void dmabuf_blame(const char *clause, const char *how);
+
+/*
+ * dmabuf_fork:
+ *
+ * As fork(), in a dmabuf_limited() block. The new process dies with this one, even if
+ * that is gone before the new one first runs: what is left would hold the mapping,
+ * and a runner's pipes. -1 and errno if there can be none.
+ */
+pid_t dmabuf_fork(void);
 
 /*
  * dmabuf_inherit_verdict:

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "dmabuf_contract.h"
@@ -90,13 +88,10 @@ static void fork_child(struct dmabuf_mapping *m, bool touch)
 	pid_t pid;
 
 	map_whole(m, touch);
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!pid)
 		return;
-	}
 	waitpid(pid, NULL, 0);
 	dmabuf_inherit_verdict();
 	dmabuf_skip("the child in which it was to be judged died without a word");
@@ -107,13 +102,11 @@ static void fork_parent(struct dmabuf_mapping *m, bool touch)
 	pid_t pid;
 
 	map_whole(m, touch);
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (pid)
 		return;
 	/* It has the mapping for as long as it is judged. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (true)
 		pause();
 }

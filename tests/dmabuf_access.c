@@ -98,8 +98,7 @@ static pid_t stopped_child(void)
 	int status = 0;
 	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	if (!pid) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);

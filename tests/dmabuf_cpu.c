@@ -94,8 +94,7 @@ static void survives_fork(struct dmabuf *buf, const struct dmabuf_way *way)
 	write_all(buf, (void *)p, 0x77777777);
 	read_all(buf, (void *)p, 0x77777777, "read before fork");
 	dmabuf_close(buf);
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (!pid) {
 		dmabuf_stage("reading %s in a child after fork", buf->exporter->name);

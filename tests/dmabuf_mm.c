@@ -259,8 +259,7 @@ static void memcg(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	snprintf(group, sizeof(group), CGROUPS "/dmabuf-contract-%d", getpid());
 	dmabuf_require(!mkdir(group, 0700), "%s: %s", group, strerror(errno));
 
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	if (!pid) {
 		is_not_charged(e, way, group);
 		_exit(0);
@@ -578,8 +577,7 @@ static void is_not_dumped(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_require(mkdtemp(dir), "%s: %s", dir, strerror(errno));
 
 	dmabuf_stage("dumping core, %s being mapped (%s)", buf->exporter->name, way->name);
-	fflush(NULL);
-	pid = fork();
+	pid = dmabuf_fork();
 	if (!pid) {
 		signal(SIGABRT, SIG_DFL);
 		setrlimit(RLIMIT_CORE, &unlimited);
