@@ -78,7 +78,8 @@ void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way
 	const char *why_not = way->why_not ? way->why_not(e) : NULL;
 
 	dmabuf_require(!why_not, "%s", why_not);
-	dmabuf_blame(way->clause[0] ? way->clause : NULL, way->description);
+	dmabuf_blame(way->clause[0] ? way->clause : NULL,
+		     way->clause[0] ? way->description : NULL);
 }
 
 void dmabuf_require_moves(const struct dmabuf_exporter *e)

@@ -303,6 +303,8 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
 		n = snprintf(text, sizeof(text), "%s, this does not hold: %s: %s\n",
 			     blamed_how, clause, dmabuf_clause(clause)->rule);
 		clause = blamed;
+	} else if (blamed_how) {
+		n = snprintf(text, sizeof(text), "%s:\n", blamed_how);
 	}
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof(text) - n, fmt, ap);

@@ -95,7 +95,8 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
  * dmabuf_blame:
  *
  * From here on a violation of any clause is one of this clause, for it comes of how
- * the mapping was made, said in a few words. NULL: no longer.
+ * the mapping was made, said in a few words, which is told with it. clause is NULL:
+ * it stays what it is; how is NULL: nothing is told.
  */
 void dmabuf_blame(const char *clause, const char *how);
 

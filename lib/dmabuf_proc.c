@@ -178,7 +178,7 @@ void proc_must_not_show(const void *addr, size_t length, const char *what)
 		uint64_t entry = entries[at / page];
 
 		dmabuf_must("ACCOUNT", !(entry & PAGEMAP_SEEN),
-			    "%s: page %zu of %zu has the pagemap entry %#" PRIx64
+			    "%s: page %zu of %zu has the pagemap entry %#018" PRIx64
 			    "%s; its page is mapped %lld times (-1: unknown); no page must show\n%s\n",
 			    what, at / page, length / page, entry,
 			    entry & PAGEMAP_FILE_OR_SHARED ?
@@ -201,7 +201,7 @@ const char *proc_evidence(const void *addr)
 		      &entry))
 		snprintf(line, sizeof(line), "VmFlags: %s; no pagemap", vma.flags);
 	else
-		snprintf(line, sizeof(line), "VmFlags: %s; pagemap entry: %#" PRIx64,
+		snprintf(line, sizeof(line), "VmFlags: %s; pagemap entry: %#018" PRIx64,
 			 vma.flags, entry);
 	return line;
 }

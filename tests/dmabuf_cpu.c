@@ -144,7 +144,7 @@ static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_close(buf);
 	if (!way->clause[0])
 		dmabuf_must("LIFE", listed(st.st_ino),
-			    "%s: the dma-buf (inode %lu) is gone although it is mapped\n",
+			    "%s: debugfs (dma_buf/bufinfo) does not list the dma-buf (inode %lu) any more, for fd, handle and device were closed; but it is mapped, and the mapping should hold it\n",
 			    buf->exporter->name, (unsigned long)st.st_ino);
 	munmap(p, buf->size);
 

@@ -128,7 +128,7 @@ static void *count_up(void *start)
 			uint32_t is = the_race.p[i * words];
 
 			dmabuf_must("RACE", is == expected,
-				    "%s: page %zu had %u written to it and has %u in it, while the buffer was moved\n",
+				    "%s: the counter in page %zu was at %u and is at %u again: the stores after that were lost\n",
 				    the_race.e->name, i, expected, is);
 			the_race.p[i * words] = expected + 1;
 		}

@@ -74,8 +74,8 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 
 	dmabuf_require(*gup_representatives(), "no user of get_user_pages works here");
 	write_stamps(&buf);
-	if (variant->clause)
-		dmabuf_blame(variant->clause, variant->description);
+	dmabuf_blame(variant->clause ?: (way->clause[0] ? way->clause : NULL),
+		     variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, true);
 	stamps_must_be_there(&m);
