@@ -12,8 +12,8 @@ Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
   --host    only what it takes to build, nothing of the lab
-  --check   also what the project's own tests read results with
   --source  also what it takes to build a kernel or a module
+  --check   all that, and what the project's own tests read results with
 END
 }
 
@@ -58,7 +58,7 @@ what='build lab'
 case ${1-} in
 '') ;;
 --host) what=build ;;
---check) what='build lab check' ;;
+--check) what='build lab source check' ;;
 --source) what='build lab source' ;;
 --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
