@@ -19,18 +19,15 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		{ "middle page", length / page / 2 * page },
 		{ "last page", length - page },
 	};
-	struct proc_vma vma = proc_vma(addr);
 	static bool prepared;
+	char text[256];
 
-	dmabuf_must("PFNMAP", proc_vma_has(&vma, "pf") && !proc_vma_has(&vma, "mm"),
-		    "%s, mapped through the %s, the %s: no VM_PFNMAP mapping\n%s\n",
-		    buf->exporter->name, way->name, which, proc_evidence(addr));
+	snprintf(text, sizeof(text), "%s, the %s", dmabuf_mapping_name(buf, way), which);
+	proc_must_be_pfnmap(addr, text);
 	if (!prepared)
 		gup_prepare(user, page);
 	prepared = true;
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		char text[256];
-
 		snprintf(text, sizeof(text), "%s of the %s", pages[i].name, which);
 		gup_must_be_refused(user, buf, way, state, text,
 				    (char *)addr + pages[i].at, page);
