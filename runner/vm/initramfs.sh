@@ -8,16 +8,22 @@ set -eu
 
 usage() {
 	cat <<END
-usage: initramfs.sh RELEASE MODULES [FILE.ko...]
+usage: initramfs.sh [--strip] RELEASE MODULES [FILE.ko...]
 
 Prints the path of a cpio in the cache with the lab's modules out of MODULES
-(lib/modules/RELEASE, or '' for none), the FILEs and what both depend on.
+(lib/modules/RELEASE, or '' for none), the FILEs and what both depend on; with
+--strip without their signatures: each takes the guest 30 ms to verify.
 END
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+strip=
+if [ "${1:-}" = --strip ]; then
+	strip=1
+	shift
+fi
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 PATH=$PATH:/usr/sbin:/sbin
 cache=$cache/initramfs
@@ -50,7 +56,7 @@ trap 'exit 143' TERM
 
 key=$({
 	cat "$0" "$here/init" "$here/devices"
-	echo "$release"
+	echo "$release" "$strip"
 	tr '\n' '\0' <"$tmp/files" | xargs -0r stat -L -c '%n %s %Y'
 	stat -L -c '%n %s %Y' "$busybox" "$kmod"
 } | sha256sum | cut -c 1-16)
@@ -112,6 +118,7 @@ while read -r f; do
 	*.gz) gzip -dc "$f" ;;
 	*) cat "$f" ;;
 	esac >"$to"
+	[ -z "$strip" ] || strip -g "$to"
 done <"$tmp/have"
 for f in modules.builtin modules.builtin.modinfo modules.order; do
 	[ ! -f "$modules/$f" ] || cp "$modules/$f" "$root/usr/lib/modules/$release/"
