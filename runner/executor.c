@@ -292,6 +292,19 @@ static void note(struct run *run, const char *fmt, ...)
 	free(text);
 }
 
+static void open_files(struct run *run)
+{
+	for (int file = 0; file < NUM_FILES && !run->write_error; file++) {
+		run->files[file] = openat(run->dir, file_names[file],
+					  O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+					  0666);
+		if (run->files[file] < 0)
+			run->write_error = strerror(errno);
+	}
+	if (!run->write_error && mkdirat(run->dir, attachments, 0777))
+		run->write_error = strerror(errno);
+}
+
 enum outcome { ENDED, TIMED_OUT, UNWRITTEN, INTERRUPTED };
 
 /* Runs one job; *exitcode is that of the test, or minus the signal that ended it. */
@@ -301,6 +314,8 @@ static enum outcome monitor(struct run *run, int *exitcode)
 	int status, sig = 0;
 
 	start(run);
+	/* The files may be far away: the test takes its time to start, too. */
+	open_files(run);
 	while (!ended && !interrupted && !run->write_error && !timed_out) {
 		ended = wait_for_end(run, time_left(run));
 		timed_out = !ended && time_left(run) <= 0;
@@ -373,19 +388,13 @@ static char *kernel_damage(const struct settings *settings)
 	return NULL;
 }
 
+/* By its directory a job counts as begun. */
 static bool open_job(struct run *run, int dirfd, const char *dir)
 {
 	if (mkdirat(dirfd, dir, 0777))
 		return false;
 	run->dir = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (int file = 0; file < NUM_FILES; file++) {
-		run->files[file] = run->dir < 0 ? -1 :
-			openat(run->dir, file_names[file],
-			       O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-		if (run->files[file] < 0)
-			return false;
-	}
-	return !mkdirat(run->dir, attachments, 0777);
+	return run->dir >= 0;
 }
 
 static void close_job(struct run *run, int dirfd, const char *dir, bool keep)
