@@ -54,14 +54,14 @@ void dmabuf_judges(const char *ids, const char *more_ids)
 
 static unsigned long taints(void)
 {
-	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
-	unsigned long mask = 0;
+	static int fd = -1;
+	char mask[32] = "";
 
-	if (f && fscanf(f, "%lu", &mask) != 1)
-		mask = 0;
-	if (f)
-		fclose(f);
-	return mask & TAINTS;
+	if (fd < 0)
+		fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, mask, sizeof(mask) - 1, 0) <= 0)
+		return 0;
+	return strtoul(mask, NULL, 10) & TAINTS;
 }
 
 enum verdict { NONE, HELD, SKIPPED, VIOLATED };
