@@ -106,6 +106,10 @@ enum calib_when {
 #define CALIB_WARNS		BIT(17)
 #define CALIB_TAINTS		BIT(18)
 #define CALIB_HALF_ZAPPED	BIT(19)
+#define CALIB_ACCESS		BIT(20)	/* has a vm_ops->access */
+#define CALIB_ACCESS_FIRST	BIT(21)
+#define CALIB_ACCESS_PINS	BIT(22)
+#define CALIB_ACCESS_WRITES	BIT(23)
 
 /**
  * struct calib_row - an exporter
@@ -135,6 +139,8 @@ static const struct calib_row calib_rows[] = {
 	{ "huge", NULL, "special PMDs where they fit", CALIB_HUGE },
 	{ "moving", NULL, "moves on request", CALIB_FAULT,
 	  .flags = CALIB_MOVES },
+	{ "moving-access", NULL, "moves on request, has a vm_ops->access",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_ACCESS },
 	{ "moving-huge", NULL, "special PMDs where they fit, moves on request",
 	  CALIB_HUGE, .flags = CALIB_MOVES },
 
@@ -209,6 +215,14 @@ static const struct calib_row calib_rows[] = {
 	{ "pinned", "MOVE,PIN", "a second move is refused",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_PINNED },
 
+	/* Access by another process. */
+	{ "access-first", "WHOLE", "vm_ops->access takes every page for the first",
+	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_FIRST },
+	{ "access-pins", "PIN", "no move after vm_ops->access",
+	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_PINS | CALIB_MOVES },
+	{ "access-writes", "RO", "vm_ops->access writes to what is read-only",
+	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_WRITES },
+
 	/* Noise. */
 	{ "warn", "WARN", "a warning at mmap", CALIB_FAULT, .flags = CALIB_WARNS },
 	{ "taint", "WARN", "a taint at mmap", CALIB_FAULT, .flags = CALIB_TAINTS },
@@ -227,6 +241,7 @@ static const struct calib_row calib_rows[] = {
  * @faults:	so far
  * @moves:	so far
  * @vmas:	that map it
+ * @held:	it must not move any more (CALIB_ACCESS_PINS)
  * @attached:	number of devices that use @pages
  * @list:	of the file that allocated it, or of leaked ones
  */
@@ -242,6 +257,7 @@ struct calib_buf {
 	unsigned int faults;
 	unsigned int moves;
 	unsigned int vmas;
+	bool held;
 	unsigned int attached;
 	struct list_head list;
 };
@@ -523,13 +539,51 @@ out:
 }
 #endif
 
-static const struct vm_operations_struct calib_vm_ops = {
-	.open = calib_vm_open,
-	.close = calib_vm_close,
-	.fault = calib_vm_fault,
+/* For /proc/PID/mem and ptrace, which get no page of a VM_PFNMAP mapping. */
+static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, void *data,
+			   int len, int write)
+{
+	struct calib_map *map = vma->vm_private_data;
+	struct calib_buf *buf = map->buf;
+	const unsigned int flags = buf->row->flags;
+	unsigned long index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
+	unsigned long offset = offset_in_page(address);
+	int done = 0;
+
+	if (write && !(vma->vm_flags & VM_WRITE) && !(flags & CALIB_ACCESS_WRITES))
+		return -EACCES;
+
+	mutex_lock(&buf->lock);
+	if (flags & CALIB_ACCESS_PINS)
+		buf->held = true;
+	for (; done < len && index < buf->count; index++, offset = 0) {
+		struct page *page = buf->pages[flags & CALIB_ACCESS_FIRST ? 0 : index];
+		int part = min_t(int, len - done, PAGE_SIZE - offset);
+		char *p = kmap_local_page(page);
+
+		if (write)
+			memcpy(p + offset, data + done, part);
+		else
+			memcpy(data + done, p + offset, part);
+		kunmap_local(p);
+		done += part;
+	}
+	mutex_unlock(&buf->lock);
+	return done ?: -EFAULT;
+}
+
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-	.huge_fault = calib_vm_huge_fault,
+#define CALIB_HUGE_FAULT .huge_fault = calib_vm_huge_fault,
+#else
+#define CALIB_HUGE_FAULT
 #endif
+#define CALIB_VM_OPS \
+	.open = calib_vm_open, .close = calib_vm_close, .fault = calib_vm_fault, CALIB_HUGE_FAULT
+
+static const struct vm_operations_struct calib_vm_ops = { CALIB_VM_OPS };
+static const struct vm_operations_struct calib_access_vm_ops = {
+	CALIB_VM_OPS
+	.access = calib_vm_access,
 };
 
 /* Stands in for the dma-buf's file. It holds the module, as that would. */
@@ -615,7 +669,7 @@ static int calib_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 		kref_get(&buf->ref);
 		buf->vmas++;
 		vma->vm_private_data = map;
-		vma->vm_ops = &calib_vm_ops;
+		vma->vm_ops = row->flags & CALIB_ACCESS ? &calib_access_vm_ops : &calib_vm_ops;
 	}
 	mutex_unlock(&buf->lock);
 	if (ret)
@@ -636,7 +690,7 @@ static int calib_move(struct calib_buf *buf)
 		return -ENOMEM;
 
 	mutex_lock(&buf->lock);
-	if (buf->attached || ((flags & CALIB_PINNED) && buf->moves) ||
+	if (buf->attached || buf->held || ((flags & CALIB_PINNED) && buf->moves) ||
 	    (leave && buf->moves == ARRAY_SIZE(buf->old_pages))) {
 		ret = -EBUSY;
 		goto out;
