@@ -11,7 +11,7 @@ void dmabuf_run_checks(const struct dmabuf_check *checks, size_t size)
 				       way->description, c->description, c->clauses,
 				       way->clause);
 			igt_subtest_with_dynamic_f("%s-%s", c->name, way->name) {
-				dmabuf_dynamic(e, way, c->clauses, DMABUF_LIMIT) {
+				dmabuf_dynamic(e, way, c->clauses) {
 					struct dmabuf buf = dmabuf_alloc(e, size);
 
 					c->check(&buf, way);

@@ -26,14 +26,26 @@ void dmabuf_run_checks(const struct dmabuf_check *checks, size_t size);
 /*
  * dmabuf_dynamic:
  *
- * `dmabuf_dynamic(e, way, clauses, seconds) { ... }` in a subtest: the block is run
- * for each exporter e that the way leads to, as a dynamic subtest that judges these
- * clauses, in a dmabuf_limited() block.
+ * `dmabuf_dynamic(e, way, clauses) { ... }` in a subtest: the block is run for each
+ * exporter e that the way leads to, as a dynamic subtest that judges these clauses, in
+ * a dmabuf_limited() block of DMABUF_LIMIT seconds.
  */
-#define dmabuf_dynamic(e, way, clauses, seconds) \
+#define dmabuf_dynamic(e, way, clauses) \
+	__dmabuf_dynamic((e), (way), (clauses), DMABUF_LIMIT, (void)0)
+
+/*
+ * dmabuf_dynamic_moving:
+ *
+ * Likewise, for exporters that move buffers; others skip. A pass allocates and fills
+ * whole video memories, and has three times as long.
+ */
+#define dmabuf_dynamic_moving(e, way, clauses) \
+	__dmabuf_dynamic((e), (way), (clauses), 3 * DMABUF_LIMIT, dmabuf_require_moves(e))
+
+#define __dmabuf_dynamic(e, way, clauses, seconds, require) \
 	for_each_dmabuf_exporter(e) \
 		igt_dynamic((e)->name) \
-			for (int __begun = (dmabuf_judges((clauses), (way)->clause), \
+			for (int __begun = (dmabuf_judges((clauses), (way)->clause), require, \
 					    dmabuf_require_way((e), (way)), 0); \
 			     !__begun; __begun = 1) \
 				dmabuf_limited(seconds)

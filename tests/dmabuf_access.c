@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -23,7 +24,6 @@ IGT_TEST_DESCRIPTION("What another process reads and writes of a mapping through
 
 /* What dmabuf_move moves: a display mode needs it. */
 #define MOVED_SIZE (2 << 20)
-#define MOVED_LIMIT (3 * DMABUF_LIMIT)
 
 /* Both return how many bytes they moved, or -errno if none. */
 struct access {
@@ -220,14 +220,8 @@ int dmabuf_main()
 				       "exporters that do not allow it, as they may. Clauses: "
 				       "WHOLE %s", a->description, way->description, way->clause);
 			igt_subtest_with_dynamic_f("%s-%s", a->name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges("WHOLE", way->clause);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(DMABUF_LIMIT)
-							is_right(a, e, way);
-					}
-				}
+				dmabuf_dynamic(e, way, "WHOLE")
+					is_right(a, e, way);
 			}
 		}
 
@@ -236,15 +230,8 @@ int dmabuf_main()
 			       "do not allow it. Clauses: WHOLE PIN MOVE %s", way->description,
 			       way->clause);
 		igt_subtest_with_dynamic_f("moves-%s", way->name) {
-			for_each_dmabuf_exporter(e) {
-				igt_dynamic(e->name) {
-					dmabuf_judges("WHOLE PIN MOVE", way->clause);
-					dmabuf_require_moves(e);
-					dmabuf_require_way(e, way);
-					dmabuf_limited(MOVED_LIMIT)
-						keeps_nothing(&accesses[0], e, way);
-				}
-			}
+			dmabuf_dynamic_moving(e, way, "WHOLE PIN MOVE")
+				keeps_nothing(&accesses[0], e, way);
 		}
 	}
 }

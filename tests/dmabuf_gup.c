@@ -50,7 +50,7 @@ int dmabuf_main()
 					       way->clause);
 				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
 							   page_state_names[state]) {
-					dmabuf_dynamic(e, way, clauses[state], DMABUF_LIMIT)
+					dmabuf_dynamic(e, way, clauses[state])
 						is_refused(user, way, state, e);
 				}
 			}

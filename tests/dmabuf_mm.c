@@ -645,7 +645,7 @@ int dmabuf_main()
 			       "memory grow, as touching a memfd does. Source: #0. Clauses: "
 			       "ACCOUNT %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("memcg-%s", way->name) {
-			dmabuf_dynamic(e, way, "ACCOUNT", DMABUF_LIMIT)
+			dmabuf_dynamic(e, way, "ACCOUNT")
 				memcg(e, way);
 		}
 	}

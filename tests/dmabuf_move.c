@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_pattern.h"
@@ -18,9 +19,6 @@ IGT_TEST_DESCRIPTION("The exporter may move the buffer: a CPU mapping follows to
 
 /* What a display mode of 640 by 480 needs, and a part of a small VRAM. */
 #define SIZE (2 << 20)
-
-/* A pass over mappings that move allocates and fills whole video memories. */
-#define LIMIT (3 * DMABUF_LIMIT)
 
 /*
  * Moves the buffer and proves it: a read of all pages costs no fault before and
@@ -191,17 +189,11 @@ int dmabuf_main()
 		igt_describe_f("A buffer is mapped by %s and filled, then its exporter moves it: "
 			       "pages must refault, every word must be unchanged, and a write "
 			       "must reach the new place; a second move must not be held up. "
-			       "Skips exporters that do not move. Clauses: MOVE PIN %s", way->description, way->clause);
+			       "Skips exporters that do not move. Clauses: MOVE PIN %s",
+			       way->description, way->clause);
 		igt_subtest_with_dynamic_f("contents-%s", way->name) {
-			for_each_dmabuf_exporter(e) {
-				igt_dynamic(e->name) {
-					dmabuf_judges("MOVE PIN", way->clause);
-					dmabuf_require_moves(e);
-					dmabuf_require_way(e, way);
-					dmabuf_limited(LIMIT)
-						contents(e, way);
-				}
-			}
+			dmabuf_dynamic_moving(e, way, "MOVE PIN")
+				contents(e, way);
 		}
 
 		igt_describe_f("Two threads write to a buffer mapped by %s and read back, another "
@@ -209,15 +201,8 @@ int dmabuf_main()
 			       "times: no write is lost, and no pin succeeds. Skips exporters "
 			       "that do not move. Clauses: RACE %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("race-%s", way->name) {
-			for_each_dmabuf_exporter(e) {
-				igt_dynamic(e->name) {
-					dmabuf_judges("RACE", way->clause);
-					dmabuf_require_moves(e);
-					dmabuf_require_way(e, way);
-					dmabuf_limited(LIMIT)
-						race(e, way);
-				}
-			}
+			dmabuf_dynamic_moving(e, way, "RACE")
+				race(e, way);
 		}
 
 		for_each_gup_user(user) {
@@ -228,15 +213,8 @@ int dmabuf_main()
 				       "the pages that refaulted. Clauses: GUP SPECIAL MOVE PIN %s",
 				       user->description, way->description, way->clause);
 			igt_subtest_with_dynamic_f("refused-%s-%s", user->name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges("GUP SPECIAL MOVE PIN", way->clause);
-						dmabuf_require_moves(e);
-						dmabuf_require_way(e, way);
-						dmabuf_limited(LIMIT)
-							refused(user, e, way);
-					}
-				}
+				dmabuf_dynamic_moving(e, way, "GUP SPECIAL MOVE PIN")
+					refused(user, e, way);
 			}
 		}
 	}

@@ -110,7 +110,7 @@ int dmabuf_main()
 				       "touched and untouched. Clauses: %s %s", way->description,
 				       variant->description, clauses, way->clause);
 			igt_subtest_with_dynamic_f("%s-%s", variant->name, way->name) {
-				dmabuf_dynamic(e, way, clauses, DMABUF_LIMIT)
+				dmabuf_dynamic(e, way, clauses)
 					obeys(e, way, variant);
 			}
 		}
