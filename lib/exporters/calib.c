@@ -50,11 +50,20 @@ static bool move(struct dmabuf *buf)
 	return true;
 }
 
+static bool native_offset(const struct dmabuf *buf, uint64_t *offset)
+{
+	struct dma_calib_fd data = { .fd = buf->fd };
+
+	*offset = 0;
+	return !ioctl(buf->dev, DMA_CALIB_IOCTL_NATIVE, &data);
+}
+
 const struct dmabuf_exporter_kind dmabuf_calib = {
 	.name = "calib",
 	.description = "the exporters of the calibration module",
 	.find = find,
 	.alloc = dmabuf_heap_alloc,
 	.read_only = true,
+	.native_offset = native_offset,
 	.move = move,
 };

@@ -489,6 +489,65 @@ static bool private(void)
 	return true;
 }
 
+static bool remap_private(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	fill(p, SIZE, 1);
+	q = map_at(NULL, buf, SIZE, RW, MAP_PRIVATE, 0);
+	want(q);
+	touch(q, SIZE);
+	want(filled(q, SIZE, 1) && !pins(q) && !pins(word(q, 15)));
+	*q = 9;
+	want(*p == 1);
+	want(!map_at(NULL, buf, SIZE + PAGE, RW, MAP_PRIVATE, 0));
+	munmap(q, SIZE);
+	return obeys(p, SIZE);
+}
+
+/* The device's own mmap, of this row's buffer. */
+static uint32_t *map_native(size_t size)
+{
+	struct dma_calib_fd data = { .fd = buf };
+
+	return ioctl(dev, DMA_CALIB_IOCTL_NATIVE, &data) ? NULL : map(dev, size);
+}
+
+static bool native(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(obeys(p, SIZE));
+	q = map_native(SIZE);
+	want(q && pins(q));
+	want(filled(q, SIZE, 1));
+	return true;
+}
+
+static bool obeys_natively(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(!map(dev, SIZE));
+	q = map_native(SIZE);
+	want(obeys(q, SIZE));
+	want(filled(p, SIZE, 1));
+	want(!map(dev, SIZE + PAGE));
+	want(mremap(q, SIZE, 2 * SIZE, MREMAP_MAYMOVE) == MAP_FAILED);
+	if (!strcmp(row, "moving")) {
+		long before = minor_faults();
+
+		want(!move());
+		want(filled(q, SIZE, 1));
+		want(minor_faults() - before >= 16);
+	}
+	close(dev);
+	close(buf);
+	munmap(p, SIZE);
+	want(filled(q, SIZE, 1));
+	return true;
+}
+
 static bool second(void)
 {
 	uint32_t *p = map(buf, SIZE), *q;
@@ -785,6 +844,66 @@ static bool pinned(void)
 	return true;
 }
 
+/* Another process's way in, and it may be refused; true if all bytes went through. */
+static bool mem(void *data, void *at, size_t size, bool write)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ssize_t ret = write ? pwrite(fd, data, size, (uintptr_t)at) :
+			      pread(fd, data, size, (uintptr_t)at);
+
+	close(fd);
+	return ret == (ssize_t)size;
+}
+
+static bool access_is(uint32_t first, uint32_t second)
+{
+	uint32_t *p = map(buf, SIZE), copy[2 * PAGE / 4];
+
+	want(obeys(p, SIZE));
+	want(mem(copy, p, sizeof(copy), false));
+	want(*copy == first && *word(copy, 1) == second);
+	return true;
+}
+
+/* Whether it writes to a mapping of a read-only file descriptor. */
+static bool access_to_read_only(bool written)
+{
+	uint32_t *p = map(buf, SIZE), word = 77;
+	uint32_t *q = map_at(NULL, alloc_from(dev, SIZE, O_RDONLY), SIZE, PROT_READ, MAP_SHARED, 0);
+
+	fill(p, SIZE, 1);
+	want(mem(&word, p, sizeof(word), true) && *p == 77);
+	want(q && mem(&word, q, sizeof(word), true) == written);
+	want(*q == (written ? 77 : 0));
+	return true;
+}
+
+static bool moving_access(void)
+{
+	want(access_is(1, 2));
+	want(!move());
+	want(access_to_read_only(false));
+	return moving();
+}
+
+static bool access_first(void)
+{
+	return access_is(1, 1);
+}
+
+static bool access_pins(void)
+{
+	want(!move());
+	want(access_is(1, 2));
+	want(move() == EBUSY);
+	return true;
+}
+
+static bool access_writes(void)
+{
+	return access_to_read_only(true);
+}
+
 /* The kernel's log since it was last asked. */
 static bool warned(void)
 {
@@ -825,9 +944,11 @@ static const struct {
 	bool (*check)(void);
 } checks[] = {
 	{ "remap", obeying },
+	{ "remap-private", remap_private },
 	{ "fault", obeying },
 	{ "huge", huge },
 	{ "moving", moving },
+	{ "moving-access", moving_access },
 	{ "moving-huge", huge },
 	{ "pages", pages },
 	{ "mixed", mixed },
@@ -840,6 +961,7 @@ static const struct {
 	{ "readonly", readonly },
 	{ "private", private },
 	{ "second", second },
+	{ "native", native },
 	{ "fork", forked },
 	{ "split", split },
 	{ "after-move", after_move },
@@ -859,6 +981,9 @@ static const struct {
 	{ "late-lost", late_lost },
 	{ "refault-refused", refault_refused },
 	{ "pinned", pinned },
+	{ "access-first", access_first },
+	{ "access-pins", access_pins },
+	{ "access-writes", access_writes },
 	{ "warn", warn },
 	{ "taint", taints },
 };
@@ -981,6 +1106,9 @@ int main(void)
 	all &= holds("remap", imports, "is imported");
 	all &= holds("fault", imports, "is imported");
 	all &= holds("moving", imports, "is imported");
+	all &= holds("remap", obeys_natively, "is mapped natively");
+	all &= holds("fault", obeys_natively, "is mapped natively");
+	all &= holds("moving", obeys_natively, "is mapped natively");
 	all &= holds("moving", keeps_late_writes, "keeps what is written during a move");
 	if (warned()) {
 		printf("not ok importers: the kernel warned\n");

@@ -76,6 +76,7 @@ enum calib_when {
 	CALIB_IF_READONLY,
 	CALIB_IF_PRIVATE,
 	CALIB_IF_SECOND,
+	CALIB_IF_NATIVE,
 	/* Decided at a fault, for the page. The VMA still says VM_PFNMAP. */
 	CALIB_LAST_PAGE,
 	CALIB_IN_CHILD,
@@ -110,6 +111,7 @@ enum calib_when {
 #define CALIB_ACCESS_FIRST	BIT(21)
 #define CALIB_ACCESS_PINS	BIT(22)
 #define CALIB_ACCESS_WRITES	BIT(23)
+#define CALIB_CONTIGUOUS	BIT(24)	/* where the kernel has memory that is */
 
 /**
  * struct calib_row - an exporter
@@ -135,6 +137,8 @@ struct calib_row {
 static const struct calib_row calib_rows[] = {
 	/* These obey. */
 	{ "remap", NULL, "remap_pfn_range at mmap", CALIB_REMAP },
+	{ "remap-private", NULL, "remap_pfn_range at mmap, MAP_PRIVATE too",
+	  CALIB_REMAP, .flags = CALIB_CONTIGUOUS | CALIB_PRIVATE },
 	{ "fault", NULL, "vmf_insert_pfn at a fault", CALIB_FAULT },
 	{ "huge", NULL, "special PMDs where they fit", CALIB_HUGE },
 	{ "moving", NULL, "moves on request", CALIB_FAULT,
@@ -167,6 +171,8 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, CALIB_IF_PRIVATE, CALIB_PAGES, CALIB_PRIVATE },
 	{ "second", "PFNMAP,SPECIAL,GUP,ACCOUNT", "normal pages if mapped already",
 	  CALIB_FAULT, CALIB_IF_SECOND, CALIB_PAGES },
+	{ "native", "BO", "normal pages if the device is mapped, not the dma-buf",
+	  CALIB_FAULT, CALIB_IF_NATIVE, CALIB_PAGES },
 	{ "fork", "SPECIAL", "normal pages in a child after fork",
 	  CALIB_FAULT, CALIB_IN_CHILD, CALIB_NOT_SPECIAL },
 	{ "split", "SPECIAL,WHOLE", "normal pages after a partial munmap or mprotect",
@@ -280,12 +286,21 @@ struct calib_map {
 	bool split;
 };
 
-/* An open device of a row, and what is lost when it is closed. */
+/**
+ * struct calib_file - an open device of a row
+ * @row:	which
+ * @lock:	of all that follows
+ * @native:	the buffer that its own mmap maps
+ * @bufs:	what is lost when it is closed (CALIB_LOST_ON_CLOSE)
+ */
 struct calib_file {
 	const struct calib_row *row;
 	struct mutex lock;
+	struct calib_buf *native;
 	struct list_head bufs;
 };
+
+static const struct file_operations calib_fops;
 
 static DEFINE_MUTEX(calib_leaked_lock);
 static LIST_HEAD(calib_leaked);
@@ -294,7 +309,7 @@ static LIST_HEAD(calib_leaked);
  * Memory, in pages with a reference each, so that they can be mapped, counted and
  * freed one by one. They come in pairs: without a VMA that allows it, the lockless
  * get_user_pages() takes only pages of large folios for what they are (single
- * ones could be those of memfd_secret()). Whole PMDs are contiguous if asked for.
+ * ones could be those of memfd_secret()). Blocks are contiguous if asked for.
  */
 static void calib_free_pages(struct page **pages, unsigned long count)
 {
@@ -308,18 +323,23 @@ static void calib_free_pages(struct page **pages, unsigned long count)
 	kvfree(pages);
 }
 
-static struct page **calib_alloc_pages(unsigned long count, bool huge)
+static struct page **calib_alloc_pages(const struct calib_row *row, unsigned long count)
 {
-	const unsigned int order = PMD_SHIFT - PAGE_SHIFT;
+	const unsigned int pmd_order = PMD_SHIFT - PAGE_SHIFT;
+	unsigned int order = 0;
 	struct page **pages = kvcalloc(count, sizeof(*pages), GFP_KERNEL);
 	unsigned long i = 0, j;
 	struct page *page;
 
 	if (!pages)
 		return NULL;
+	if (row->how == CALIB_HUGE)
+		order = pmd_order;
+	else if (row->flags & CALIB_CONTIGUOUS)
+		order = min_t(unsigned int, order_base_2(count), pmd_order);
 	while (i < count) {
 		page = NULL;
-		if (huge && count - i >= 1UL << order)
+		if (order && count - i >= 1UL << order)
 			page = alloc_pages(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 					   __GFP_NORETRY, order);
 		if (page) {
@@ -373,11 +393,13 @@ static void calib_buf_put(struct calib_buf *buf)
 
 /* Mappings. */
 
-/* All entries that lead to its first pages, of VMAs whose file is the dma-buf's. */
-static void calib_zap(struct calib_buf *buf, unsigned long count)
+/*
+ * All entries that lead to its first pages, of VMAs of this file. If that is the
+ * device, they may be those of other buffers as well, which then fault again.
+ */
+static void calib_zap(struct file *file, unsigned long count)
 {
-	unmap_mapping_range(buf->dmabuf->file->f_mapping, 0,
-			    (loff_t)count << PAGE_SHIFT, 1);
+	unmap_mapping_range(file->f_mapping, 0, (loff_t)count << PAGE_SHIFT, 1);
 }
 
 static bool calib_map_is_other(struct calib_buf *buf, const struct vm_area_struct *vma)
@@ -396,6 +418,8 @@ static bool calib_map_is_other(struct calib_buf *buf, const struct vm_area_struc
 		return is_cow_mapping(vma->vm_flags);
 	case CALIB_IF_SECOND:
 		return buf->vmas;
+	case CALIB_IF_NATIVE:
+		return vma->vm_file->f_op == &calib_fops;
 	default:
 		return false;
 	}
@@ -435,7 +459,7 @@ static void calib_vm_open(struct vm_area_struct *vma)
 	 */
 	if ((buf->row->when == CALIB_IN_CHILD && child) ||
 	    (buf->row->when == CALIB_AFTER_SPLIT && part))
-		calib_zap(buf, buf->count);
+		calib_zap(vma->vm_file, buf->count);
 	mutex_unlock(&buf->lock);
 }
 
@@ -597,6 +621,17 @@ static int calib_fill(struct calib_buf *buf, struct vm_area_struct *vma, enum ca
 	unsigned long index = vma->vm_pgoff;
 	int ret = 0;
 
+	/* The core wants to see all of a private mapping at once. */
+	if (how == CALIB_REMAP && is_cow_mapping(vma->vm_flags)) {
+		const unsigned long pfn = page_to_pfn(buf->pages[index]);
+		unsigned long i;
+
+		for (i = 1; i < vma_pages(vma); i++)
+			if (page_to_pfn(buf->pages[index + i]) != pfn + i)
+				return -EINVAL;
+		return remap_pfn_range(vma, address, pfn, vma_pages(vma) << PAGE_SHIFT,
+				       vma->vm_page_prot);
+	}
 	for (; address < vma->vm_end && !ret; address += PAGE_SIZE, index++) {
 		if (how == CALIB_REMAP)
 			ret = remap_pfn_range(vma, address, page_to_pfn(buf->pages[index]),
@@ -607,9 +642,8 @@ static int calib_fill(struct calib_buf *buf, struct vm_area_struct *vma, enum ca
 	return ret;
 }
 
-static int calib_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 {
-	struct calib_buf *buf = dmabuf->priv;
 	const struct calib_row *row = buf->row;
 	struct calib_map *map;
 	struct file *file;
@@ -677,15 +711,42 @@ static int calib_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return ret;
 }
 
+static int calib_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return calib_buf_mmap(dmabuf->priv, vma);
+}
+
+static int calib_native_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct calib_file *file = filp->private_data;
+	struct calib_buf *buf;
+	int ret = -EINVAL;
+
+	mutex_lock(&file->lock);
+	buf = file->native;
+	/* As the dma-buf core does for the dma-buf. */
+	if (buf && vma->vm_pgoff + vma_pages(vma) >= vma->vm_pgoff &&
+	    vma->vm_pgoff + vma_pages(vma) <= buf->count)
+		ret = calib_buf_mmap(buf, vma);
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
 /* Moves. */
-static int calib_move(struct calib_buf *buf)
+static void calib_zap_all(struct calib_buf *buf, struct file *filp, unsigned long count)
+{
+	calib_zap(buf->dmabuf->file, count);
+	calib_zap(filp, count);
+}
+
+static int calib_move(struct calib_buf *buf, struct file *filp)
 {
 	const unsigned int flags = buf->row->flags;
 	const bool leave = flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED);
 	struct page **pages, **old;
 	int ret = 0;
 
-	pages = calib_alloc_pages(buf->count, buf->row->how == CALIB_HUGE);
+	pages = calib_alloc_pages(buf->row, buf->count);
 	if (!pages)
 		return -ENOMEM;
 
@@ -701,9 +762,9 @@ static int calib_move(struct calib_buf *buf)
 		msleep(20);
 	}
 	if (flags & CALIB_HALF_ZAPPED)
-		calib_zap(buf, DIV_ROUND_UP(buf->count, 2));
+		calib_zap_all(buf, filp, DIV_ROUND_UP(buf->count, 2));
 	else if (!(flags & CALIB_NOT_ZAPPED))
-		calib_zap(buf, buf->count);
+		calib_zap_all(buf, filp, buf->count);
 	if (!(flags & (CALIB_LATE_LOST | CALIB_NOT_COPIED)))
 		calib_copy_pages(pages, buf->pages, buf->count);
 	old = buf->pages;
@@ -733,7 +794,7 @@ static int calib_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_directio
 
 	mutex_lock(&buf->lock);
 	if (!buf->saved) {
-		buf->saved = calib_alloc_pages(buf->count, false);
+		buf->saved = calib_alloc_pages(buf->row, buf->count);
 		if (buf->saved)
 			calib_copy_pages(buf->saved, buf->pages, buf->count);
 		else
@@ -835,7 +896,7 @@ static int calib_alloc(struct calib_file *file, struct dma_heap_allocation_data 
 	INIT_LIST_HEAD(&buf->list);
 	buf->row = file->row;
 	buf->count = PAGE_ALIGN(data->len) >> PAGE_SHIFT;
-	buf->pages = calib_alloc_pages(buf->count, buf->row->how == CALIB_HUGE);
+	buf->pages = calib_alloc_pages(buf->row, buf->count);
 	if (!buf->pages) {
 		calib_buf_put(buf);
 		return -ENOMEM;
@@ -876,15 +937,15 @@ static int calib_alloc(struct calib_file *file, struct dma_heap_allocation_data 
 	return 0;
 }
 
-static long calib_ioctl_move(struct calib_file *file, void __user *arg)
+/* On one of this exporter's buffers. */
+static long calib_ioctl_on_buf(struct file *filp, unsigned int cmd, void __user *arg)
 {
+	struct calib_file *file = filp->private_data;
+	struct calib_buf *buf, *old;
 	struct dma_calib_fd data;
 	struct dma_buf *dmabuf;
-	struct calib_buf *buf;
 	long ret = -EINVAL;
 
-	if (!(file->row->flags & CALIB_MOVES))
-		return -ENOTTY;
 	if (copy_from_user(&data, arg, sizeof(data)))
 		return -EFAULT;
 	if (data.flags)
@@ -893,8 +954,22 @@ static long calib_ioctl_move(struct calib_file *file, void __user *arg)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	buf = dmabuf->ops == &calib_dma_buf_ops ? dmabuf->priv : NULL;
-	if (buf && buf->row == file->row)
-		ret = calib_move(buf);
+	if (!buf || buf->row != file->row)
+		goto out;
+
+	if (cmd == DMA_CALIB_IOCTL_MOVE) {
+		ret = calib_move(buf, filp);
+	} else {
+		kref_get(&buf->ref);
+		mutex_lock(&file->lock);
+		old = file->native;
+		file->native = buf;
+		mutex_unlock(&file->lock);
+		if (old)
+			calib_buf_put(old);
+		ret = 0;
+	}
+out:
 	dma_buf_put(dmabuf);
 	return ret;
 }
@@ -917,11 +992,17 @@ static long calib_ioctl_alloc(struct calib_file *file, void __user *arg)
 
 static long calib_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
+	const struct calib_file *file = filp->private_data;
+
 	switch (cmd) {
 	case DMA_HEAP_IOCTL_ALLOC:
 		return calib_ioctl_alloc(filp->private_data, (void __user *)arg);
 	case DMA_CALIB_IOCTL_MOVE:
-		return calib_ioctl_move(filp->private_data, (void __user *)arg);
+		if (!(file->row->flags & CALIB_MOVES))
+			return -ENOTTY;
+		fallthrough;
+	case DMA_CALIB_IOCTL_NATIVE:
+		return calib_ioctl_on_buf(filp, cmd, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}
@@ -954,6 +1035,8 @@ static int calib_close(struct inode *inode, struct file *filp)
 		list_del(&buf->list);
 		calib_buf_put(buf);
 	}
+	if (file->native)
+		calib_buf_put(file->native);
 	kfree(file);
 	return 0;
 }
@@ -964,6 +1047,7 @@ static const struct file_operations calib_fops = {
 	.release = calib_close,
 	.unlocked_ioctl = calib_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = calib_native_mmap,
 };
 
 /* The importers. */

@@ -32,7 +32,7 @@
 #define DMA_CALIB_IMPORT_BROKEN	"/dev/dma_calib_import_broken"
 
 /**
- * struct dma_calib_fd - the argument of both ioctls
+ * struct dma_calib_fd - the argument of all ioctls
  * @fd:		a dma-buf
  * @flags:	must be 0
  */
@@ -47,6 +47,9 @@ struct dma_calib_fd {
  * something holds the buffer in place.
  */
 #define DMA_CALIB_IOCTL_MOVE	_IOW('c', 0xc0, struct dma_calib_fd)
+
+/* Likewise: mmap() of the device's file maps this buffer from now on. */
+#define DMA_CALIB_IOCTL_NATIVE	_IOW('c', 0xc2, struct dma_calib_fd)
 
 /* On an importer: takes @fd, instead of what it had before. */
 #define DMA_CALIB_IOCTL_IMPORT	_IOW('c', 0xc1, struct dma_calib_fd)
