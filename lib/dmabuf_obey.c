@@ -2,6 +2,7 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_obey.h"
+#include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
 #include "gup/users.h"
 #include "igt.h"
@@ -32,6 +33,36 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		gup_must_be_refused(user, buf, way, state, text,
 				    (char *)addr + pages[i].at, page);
 	}
+}
+
+void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
+{
+	long before, idle, refaults;
+	bool certain;
+
+	dmabuf_stage("reading %s before the move", buf->exporter->name);
+	pattern_must_be("WHOLE", p, buf->size, seed, "read before the move");
+	before = proc_minor_faults();
+	pattern_must_be("WHOLE", p, buf->size, seed, "read before the move");
+	idle = proc_minor_faults() - before;
+
+	certain = dmabuf_move(buf);
+	dmabuf_blame("MOVE", "after the exporter moved the buffer");
+
+	dmabuf_stage("reading %s after the move", buf->exporter->name);
+	before = proc_minor_faults();
+	pattern_must_be("MOVE", p, buf->size, seed, "read after the move");
+	refaults = proc_minor_faults() - before;
+	igt_info("%s: %ld refaults for %zu pages (%ld without a move)\n",
+		 buf->exporter->name, refaults, buf->size / sysconf(_SC_PAGESIZE), idle);
+
+	if (refaults > idle)
+		return;
+	dmabuf_must("MOVE", !certain,
+		    "%s moved the buffer, but no page faulted on the next access (%ld faults, %ld without a move): the page-table entries still lead to the old place\n",
+		    buf->exporter->name, refaults, idle);
+	dmabuf_skip("%s did not move the buffer for this (no page faulted)",
+		    buf->exporter->name);
 }
 
 void dmabuf_touch_reading(const void *addr, size_t length)

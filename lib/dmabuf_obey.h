@@ -27,6 +27,17 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		      enum page_state state, const char *which, void *addr,
 		      size_t length);
 
+/*
+ * dmabuf_must_follow_move:
+ *
+ * Makes the exporter move the buffer and proves it on the mapping p of all of it, which
+ * the pattern of seed fills: to read all pages costs no fault before and some after, for
+ * the exporter must have zapped the page-table entries. No fault, or another word, is a
+ * violation of MOVE, which is blamed for all that is wrong from here on. Skips if the
+ * exporter was free not to move it and did not. In a dmabuf_limited() block.
+ */
+void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed);
+
 /* Only reads: every page of a mapping that cannot be written is touched. */
 void dmabuf_touch_reading(const void *addr, size_t length);
 

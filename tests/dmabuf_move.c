@@ -10,8 +10,8 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
-#include "dmabuf_proc.h"
 #include "igt.h"
 
 IGT_TEST_DESCRIPTION("The exporter may move the buffer: a CPU mapping follows to the new "
@@ -19,47 +19,14 @@ IGT_TEST_DESCRIPTION("The exporter may move the buffer: a CPU mapping follows to
 
 /* What a display mode of 640 by 480 needs, and a part of a small VRAM. */
 #define SIZE (2 << 20)
-
-/*
- * Moves the buffer and proves it: a read of all pages costs no fault before and
- * some after, for the exporter must have zapped the page-table entries.
- */
-static void move_and_refault(struct dmabuf *buf, const uint32_t *p)
-{
-	long before, idle, refaults;
-	bool certain;
-
-	dmabuf_stage("reading %s before the move", buf->exporter->name);
-	pattern_must_be("WHOLE", p, buf->size, 0x12345678, "read before the move");
-	before = proc_minor_faults();
-	pattern_must_be("WHOLE", p, buf->size, 0x12345678, "read before the move");
-	idle = proc_minor_faults() - before;
-
-	certain = dmabuf_move(buf);
-	dmabuf_blame("MOVE", "after the exporter moved the buffer");
-
-	dmabuf_stage("reading %s after the move", buf->exporter->name);
-	before = proc_minor_faults();
-	pattern_must_be("MOVE", p, buf->size, 0x12345678, "read after the move");
-	refaults = proc_minor_faults() - before;
-	igt_info("%s: %ld refaults for %zu pages (%ld without a move)\n",
-		 buf->exporter->name, refaults, buf->size / sysconf(_SC_PAGESIZE), idle);
-
-	if (refaults > idle)
-		return;
-	dmabuf_must("MOVE", !certain,
-		    "%s moved the buffer, but no page faulted on the next access (%ld faults, %ld without a move): the page-table entries still lead to the old place\n",
-		    buf->exporter->name, refaults, idle);
-	dmabuf_skip("%s did not move the buffer for this (no page faulted)",
-		    buf->exporter->name);
-}
+#define SEED 0x12345678
 
 static uint32_t *map_filled(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	uint32_t *p = dmabuf_map(buf, way);
 
 	dmabuf_stage("filling %s", buf->exporter->name);
-	pattern_fill(p, buf->size, 0x12345678);
+	pattern_fill(p, buf->size, SEED);
 	return p;
 }
 
@@ -68,7 +35,7 @@ static void contents(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
 	uint32_t *p = map_filled(&buf, way), *fresh;
 
-	move_and_refault(&buf, p);
+	dmabuf_must_follow_move(&buf, p, SEED);
 
 	/* The old mapping and a new one must lead to the same, new, place. */
 	pattern_fill(p, buf.size, 0x9abcdef0);
@@ -95,7 +62,7 @@ static void refused(const struct gup_user *user, const struct dmabuf_exporter *e
 
 	/* And an attempt that was refused left nothing that keeps it in place. */
 	p = map_filled(&buf, way);
-	move_and_refault(&buf, p);
+	dmabuf_must_follow_move(&buf, p, SEED);
 	gup_must_be_refused(user, &buf, way, TOUCHED, "first page after a move", p, page);
 	gup_must_be_refused(user, &buf, way, TOUCHED, "last page after a move",
 			    (char *)p + buf.size - page, page);
