@@ -244,11 +244,17 @@ if [ -n "$lab" ]; then
 		for e in $exporters; do
 			lines $((users * 2)) "every GUP user is refused by $e" "^pass dmabuf_gup $gup-fd-$state $e\$"
 			lines 3 "$e looks as it must" "^pass dmabuf_vma (vmflags|rss|pagemap)-fd $e\$"
+			lines 1 "a KVM guest cannot write to $e where it is read-only" \
+				"^pass dmabuf_notify kvm-ro-fd $e\$"
 			lines 5 "CPU access to $e works" "^pass dmabuf_cpu [a-z-]+-fd $e\$"
 		done
 		moves='(contents|race|refused-(o-direct-read|o-direct-write|io-uring-fixed))-(fd|native)'
 		lines 10 'radeon moves a buffer, and obeys' "^pass dmabuf_move $moves radeon-vram\$"
 		[ $suite = sid ] || lines 10 'bochs moves a buffer, and obeys' "^pass dmabuf_move $moves bochs-drm-dumb\$"
+		movers='radeon-vram|bochs-drm-dumb'
+		[ $suite = trixie ] || movers=radeon-vram
+		lines $((2 * $(echo "$movers" | tr '|' '\n' | wc -l))) 'a KVM guest follows' \
+			"^pass dmabuf_notify kvm-move-(fd|native) ($movers)\$"
 	done
 
 	# The same kernel again: the same names, the same verdicts.
