@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
+#include <linux/kvm.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -686,6 +687,19 @@ static bool ro_mprotect(void)
 	return mprotect_grants(true);
 }
 
+static bool ro_writable(void)
+{
+	uint32_t *p = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, buf, 0), *q;
+
+	want(p != MAP_FAILED);
+	want(!p[0] && !p[15 * PAGE / 4]);
+	*(volatile uint32_t *)p = 5;
+	q = map(buf, SIZE);
+	want(q[0] == 5);
+	want(obeys(q, SIZE));
+	return true;
+}
+
 static bool expandable(void)
 {
 	uint32_t *p = map(buf, SIZE);
@@ -834,6 +848,65 @@ static bool refault_refused(void)
 	return true;
 }
 
+/* What the only instruction of a KVM guest in real mode loads from p. */
+static int guest_loads(int vcpu)
+{
+	struct kvm_regs regs = { .rflags = 2 };
+
+	if (ioctl(vcpu, KVM_SET_REGS, &regs) || ioctl(vcpu, KVM_RUN, 0) ||
+	    ioctl(vcpu, KVM_GET_REGS, &regs))
+		return -1;
+	return regs.rax & 0xffff;
+}
+
+static int guest_with(void *p)
+{
+	/* mov 0x1000, %ax; hlt */
+	static const uint8_t code[] = { 0xa1, 0x00, 0x10, 0xf4 };
+	void *memory = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region regions[] = {
+		{ .slot = 0, .memory_size = PAGE, .userspace_addr = (uintptr_t)memory },
+		{ .slot = 1, .memory_size = PAGE, .userspace_addr = (uintptr_t)p,
+		  .guest_phys_addr = PAGE },
+	};
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	struct kvm_sregs sregs;
+
+	memcpy(memory, code, sizeof(code));
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &regions[0]) ||
+	    ioctl(vm, KVM_SET_USER_MEMORY_REGION, &regions[1]) ||
+	    ioctl(vcpu, KVM_GET_SREGS, &sregs))
+		return -1;
+	sregs.cs.base = sregs.cs.selector = 0;
+	return ioctl(vcpu, KVM_SET_SREGS, &sregs) ? -1 : vcpu;
+}
+
+/* All that "moving" does, but for a KVM guest. */
+static bool not_notified(void)
+{
+	bool stale = !strcmp(row, "not-notified");
+	uint32_t *p = map(buf, SIZE), *q;
+	int vcpu = guest_with(p);
+
+	want(vcpu >= 0);
+	p[0] = 1;
+	want(guest_loads(vcpu) == 1);
+	want(!move());
+	want(p[0] == 1);
+	p[0] = 2;
+	q = map(buf, SIZE);
+	want(q[0] == 2);
+	want(guest_loads(vcpu) == (stale ? 1 : 2));
+	return true;
+}
+
+static bool follows_silently(void)
+{
+	return not_notified() && moving();
+}
+
 static bool pinned(void)
 {
 	uint32_t *p = map(buf, SIZE);
@@ -969,6 +1042,7 @@ static const struct {
 	{ "lost-on-close", lost_on_close },
 	{ "never-freed", never_freed },
 	{ "ro-mprotect", ro_mprotect },
+	{ "ro-writable", ro_writable },
 	{ "expandable", expandable },
 	{ "past-end", expandable },
 	{ "begin-fails", begin_fails },
@@ -980,6 +1054,7 @@ static const struct {
 	{ "not-copied", not_copied },
 	{ "late-lost", late_lost },
 	{ "refault-refused", refault_refused },
+	{ "not-notified", follows_silently },
 	{ "pinned", pinned },
 	{ "access-first", access_first },
 	{ "access-pins", access_pins },
@@ -1109,6 +1184,7 @@ int main(void)
 	all &= holds("remap", obeys_natively, "is mapped natively");
 	all &= holds("fault", obeys_natively, "is mapped natively");
 	all &= holds("moving", obeys_natively, "is mapped natively");
+	all &= holds("moving", not_notified, "tells KVM");
 	all &= holds("moving", keeps_late_writes, "keeps what is written during a move");
 	if (warned()) {
 		printf("not ok importers: the kernel warned\n");

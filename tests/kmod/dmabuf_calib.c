@@ -33,6 +33,11 @@
 #include <linux/version.h>
 #include <uapi/linux/dma-heap.h>
 
+#ifdef CONFIG_X86
+#include <asm/invpcid.h>
+#include <asm/special_insns.h>
+#endif
+
 #include "dmabuf_calib.h"
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
@@ -112,6 +117,8 @@ enum calib_when {
 #define CALIB_ACCESS_PINS	BIT(22)
 #define CALIB_ACCESS_WRITES	BIT(23)
 #define CALIB_CONTIGUOUS	BIT(24)	/* where the kernel has memory that is */
+#define CALIB_NOT_NOTIFIED	BIT(25)
+#define CALIB_RO_WRITABLE	BIT(26)
 
 /**
  * struct calib_row - an exporter
@@ -191,6 +198,8 @@ static const struct calib_row calib_rows[] = {
 	/* Its bounds. */
 	{ "ro-mprotect", "RO", "mprotect makes a read-only fd's mapping writable",
 	  CALIB_FAULT, .flags = CALIB_MAYWRITE },
+	{ "ro-writable", "RO", "entries for writing, also if mapped read-only",
+	  CALIB_FAULT, .flags = CALIB_RO_WRITABLE },
 	/* The mm lets no PFN mapping grow, whatever the other flags say. */
 	{ "expandable", "WHOLE", "mremap grows a mapping past the end",
 	  CALIB_PAGES, .flags = CALIB_EXPANDABLE },
@@ -218,6 +227,10 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_LATE_LOST },
 	{ "refault-refused", "MOVE", "SIGBUS after a move",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_REFAULT_REFUSED },
+#ifdef CONFIG_X86
+	{ "not-notified", "NOTIFY", "a move tells no MMU notifier",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_NOTIFIED },
+#endif
 	{ "pinned", "MOVE,PIN", "a second move is refused",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_PINNED },
 
@@ -393,6 +406,8 @@ static void calib_buf_put(struct calib_buf *buf)
 
 /* Mappings. */
 
+static const struct vm_operations_struct calib_vm_ops;
+
 /*
  * All entries that lead to its first pages, of VMAs of this file. If that is the
  * device, they may be those of other buffers as well, which then fault again.
@@ -401,6 +416,51 @@ static void calib_zap(struct file *file, unsigned long count)
 {
 	unmap_mapping_range(file->f_mapping, 0, (loff_t)count << PAGE_SHIFT, 1);
 }
+
+#ifdef CONFIG_X86
+static int calib_clear_pte(pte_t *pte, unsigned long address, void *mm)
+{
+	pte_clear(mm, address, pte);
+	return 0;
+}
+
+/*
+ * What flush_tlb_mm_range() does, which modules cannot have. With page-table
+ * isolation, what a CPU remembers of user space is not in the current CR3.
+ */
+static void calib_flush_tlb(void *unused)
+{
+	if (boot_cpu_has(X86_FEATURE_INVPCID))
+		invpcid_flush_all();
+	else
+		write_cr3(__read_cr3());
+}
+
+/*
+ * As calib_zap_all(), of the current process only, and nobody else who goes by its page
+ * tables hears of it. Inside mmap_lock.
+ */
+static void calib_zap_silently(struct calib_buf *buf)
+{
+	struct vm_area_struct *vma;
+	struct calib_map *map;
+
+	VMA_ITERATOR(vmi, current->mm, 0);
+
+	for_each_vma(vmi, vma) {
+		map = vma->vm_private_data;
+		if (vma->vm_ops == &calib_vm_ops && map->buf == buf)
+			apply_to_page_range(vma->vm_mm, vma->vm_start,
+					    vma->vm_end - vma->vm_start, calib_clear_pte,
+					    vma->vm_mm);
+	}
+	on_each_cpu(calib_flush_tlb, NULL, 1);
+}
+#else
+static void calib_zap_silently(struct calib_buf *buf)
+{
+}
+#endif
 
 static bool calib_map_is_other(struct calib_buf *buf, const struct vm_area_struct *vma)
 {
@@ -491,6 +551,7 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 	enum calib_how how = map->how;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct page *page;
+	pgprot_t prot;
 
 	mutex_lock(&buf->lock);
 	if (index >= buf->count) {
@@ -512,7 +573,9 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 	case CALIB_REMAP:
 	case CALIB_FAULT:
 	case CALIB_HUGE:
-		ret = vmf_insert_pfn(vma, vmf->address, page_to_pfn(page));
+		prot = flags & CALIB_RO_WRITABLE ?
+			vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED) : vma->vm_page_prot;
+		ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), prot);
 		break;
 	case CALIB_MIXED_SPECIAL:
 		ret = vmf_insert_mixed(vma, vmf->address, calib_pfn(page_to_pfn(page)));
@@ -742,7 +805,7 @@ static void calib_zap_all(struct calib_buf *buf, struct file *filp, unsigned lon
 static int calib_move(struct calib_buf *buf, struct file *filp)
 {
 	const unsigned int flags = buf->row->flags;
-	const bool leave = flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED);
+	const bool leave = flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED | CALIB_NOT_NOTIFIED);
 	struct page **pages, **old;
 	int ret = 0;
 
@@ -750,6 +813,8 @@ static int calib_move(struct calib_buf *buf, struct file *filp)
 	if (!pages)
 		return -ENOMEM;
 
+	if (flags & CALIB_NOT_NOTIFIED)
+		mmap_read_lock(current->mm);
 	mutex_lock(&buf->lock);
 	if (buf->attached || buf->held || ((flags & CALIB_PINNED) && buf->moves) ||
 	    (leave && buf->moves == ARRAY_SIZE(buf->old_pages))) {
@@ -763,6 +828,8 @@ static int calib_move(struct calib_buf *buf, struct file *filp)
 	}
 	if (flags & CALIB_HALF_ZAPPED)
 		calib_zap_all(buf, filp, DIV_ROUND_UP(buf->count, 2));
+	else if (flags & CALIB_NOT_NOTIFIED)
+		calib_zap_silently(buf);
 	else if (!(flags & CALIB_NOT_ZAPPED))
 		calib_zap_all(buf, filp, buf->count);
 	if (!(flags & (CALIB_LATE_LOST | CALIB_NOT_COPIED)))
@@ -777,6 +844,8 @@ static int calib_move(struct calib_buf *buf, struct file *filp)
 	buf->moves++;
 out:
 	mutex_unlock(&buf->lock);
+	if (flags & CALIB_NOT_NOTIFIED)
+		mmap_read_unlock(current->mm);
 	calib_free_pages(pages, buf->count);
 	return ret;
 }
