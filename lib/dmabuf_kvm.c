@@ -16,11 +16,6 @@
 /* Mappings follow, at this distance from each other. */
 #define SLOT (256u << 20)
 
-static int kvm_open(void)
-{
-	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
-}
-
 #if defined(__x86_64__) || defined(__i386__)
 
 /* Copies ECX words from ESI, EBX bytes apart, to EDI, EDX bytes apart, and halts. */
@@ -109,14 +104,6 @@ static size_t copy(struct kvm_guest *guest, uint32_t from, uint32_t from_step, u
 
 #endif
 
-void kvm_require(void)
-{
-	int fd = kvm_open();
-
-	dmabuf_require(fd >= 0, "no KVM guest can be made: /dev/kvm: %s", strerror(errno));
-	close(fd);
-}
-
 static void set_slot(struct kvm_guest *guest, uint32_t address, void *addr, size_t length)
 {
 	struct kvm_userspace_memory_region region = {
@@ -132,7 +119,7 @@ static void set_slot(struct kvm_guest *guest, uint32_t address, void *addr, size
 struct kvm_guest kvm_guest_start(void)
 {
 	struct kvm_guest guest = { };
-	int kvm = kvm_open(), size;
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), size;
 	char *memory;
 
 	dmabuf_stage("making a KVM guest");

@@ -23,13 +23,6 @@ struct kvm_guest {
 };
 
 /*
- * kvm_require:
- *
- * Skips if this kernel, or this user, has no KVM. Costs next to nothing.
- */
-void kvm_require(void);
-
-/*
  * kvm_guest_start:
  *
  * A guest that has seen no mapping yet; it ends with the process. Skips if KVM

@@ -6,6 +6,7 @@
  *              give more than the mapping does.
  */
 #include "dmabuf.h"
+#include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_kvm.h"
 #include "dmabuf_obey.h"
@@ -17,7 +18,6 @@ IGT_TEST_DESCRIPTION("A KVM guest to which a mapping of a DMA buffer is memory f
 
 /* What dmabuf_move moves. */
 #define MOVED_SIZE (2 << 20)
-#define MOVED_LIMIT (3 * DMABUF_LIMIT)
 
 #define SIZE (64 << 10)
 
@@ -235,46 +235,31 @@ static void kvm_ro(const struct dmabuf_exporter *e, const struct dmabuf_way *way
 			     "mapping that was writable and is read-only again");
 }
 
-static const struct {
-	const char *name;
-	const char *clauses;
-	const char *description;
-	bool moves;
-	int seconds;
-	void (*check)(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
-} checks[] = {
-	{ "kvm-move", "NOTIFY MOVE PIN", "reads and writes a word of every page, and again after the "
-	  "exporter moved the buffer, twice: what this process then writes through a new mapping "
-	  "must be what the guest reads, and the other way round. Skips exporters that do not "
-	  "move. Source: #14 to #25. All kernels", true, MOVED_LIMIT, kvm_move },
-	{ "kvm-ro", "RO", "may write, but the mapping is PROT_READ, or was made so by mprotect(): "
-	  "nothing that the guest stores reaches the buffer, which it can write where the mapping "
-	  "is writable. Source: #17, #24. All kernels", false, DMABUF_LIMIT, kvm_ro },
-};
-
 int dmabuf_main()
 {
 	igt_fixture()
 		dmabuf_find_devices();
 
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		for_each_dmabuf_way(way) {
-			igt_describe_f("A buffer mapped by %s is memory that a KVM guest %s. Clauses: %s %s",
-				       way->description, checks[i].description, checks[i].clauses,
-				       way->clause);
-			igt_subtest_with_dynamic_f("%s-%s", checks[i].name, way->name) {
-				for_each_dmabuf_exporter(e) {
-					igt_dynamic(e->name) {
-						dmabuf_judges(checks[i].clauses, way->clause);
-						if (checks[i].moves)
-							dmabuf_require_moves(e);
-						dmabuf_require_way(e, way);
-						kvm_require();
-						dmabuf_limited(checks[i].seconds)
-							checks[i].check(e, way);
-					}
-				}
-			}
+	for_each_dmabuf_way(way) {
+		igt_describe_f("A buffer mapped by %s is memory of a KVM guest. It reads and writes "
+			       "a word of every page, and again after the exporter moved the "
+			       "buffer, twice: what this process then writes through a new mapping "
+			       "must be what the guest reads, and the other way round. Skips "
+			       "exporters that do not move. Source: #14 to #25. Clauses: NOTIFY "
+			       "MOVE PIN %s", way->description, way->clause);
+		igt_subtest_with_dynamic_f("kvm-move-%s", way->name) {
+			dmabuf_dynamic_moving(e, way, "NOTIFY MOVE PIN")
+				kvm_move(e, way);
+		}
+
+		igt_describe_f("A buffer mapped by %s is memory that a KVM guest may write, but the "
+			       "mapping is PROT_READ, or was made so by mprotect(): nothing that "
+			       "the guest stores reaches the buffer, which it can write where the "
+			       "mapping is writable. Source: #17, #24. Clauses: RO %s",
+			       way->description, way->clause);
+		igt_subtest_with_dynamic_f("kvm-ro-%s", way->name) {
+			dmabuf_dynamic(e, way, "RO")
+				kvm_ro(e, way);
 		}
 	}
 }
