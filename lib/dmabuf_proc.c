@@ -9,35 +9,60 @@
 #include "dmabuf_proc.h"
 #include "igt.h"
 
-/* What the VMA at addr looks like; false if smaps does not have it. */
+/* The value of a line of smaps, if it is of this field: "Rss:    16 kB". */
+static bool field(const char *line, const char *name, size_t *bytes)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(line, name, len))
+		return false;
+	*bytes = strtoul(line + len, NULL, 10) * 1024;
+	return true;
+}
+
+/*
+ * What the VMA at addr looks like; false if smaps does not have it. Few reads, and no
+ * scanf() of every line: next to nothing else is asked for as often.
+ */
 static bool read_vma(const void *addr, struct proc_vma *vma)
 {
-	FILE *f = fopen("/proc/self/smaps", "re");
+	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
 	bool inside = false, complete = false;
-	char line[512];
+	static char text[16384];
+	size_t len = 0;
+	ssize_t n;
 
 	memset(vma, 0, sizeof(*vma));
-	while (f && !complete && fgets(line, sizeof(line), f)) {
-		uintptr_t start, end;
-		size_t kib;
+	while (fd >= 0 && !complete &&
+	       (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0) {
+		char *line = text, *end;
 
-		/* Fields begin with a capital; scanning each for an address is slow. */
-		if (!isupper((unsigned char)line[0]) &&
-		    sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
-			inside = (uintptr_t)addr >= start && (uintptr_t)addr < end;
-		else if (!inside)
-			continue;
-		else if (sscanf(line, "Rss: %zu kB", &kib) == 1)
-			vma->rss = kib * 1024;
-		else if (sscanf(line, "Pss: %zu kB", &kib) == 1)
-			vma->pss = kib * 1024;
-		else if (sscanf(line, "Locked: %zu kB", &kib) == 1)
-			vma->locked = kib * 1024;
-		else if (sscanf(line, "VmFlags: %127[^\n]", vma->flags) == 1)
-			complete = true;	/* the last line of a VMA */
+		len += n;
+		text[len] = 0;
+		for (; !complete && (end = strchr(line, '\n')); line = end + 1) {
+			*end = 0;
+			/* Fields begin with a capital. */
+			if (!isupper((unsigned char)line[0])) {
+				char *dash;
+				uintptr_t start = strtoul(line, &dash, 16);
+
+				inside = (uintptr_t)addr >= start &&
+					 (uintptr_t)addr < strtoul(dash + 1, NULL, 16);
+			} else if (inside && !strncmp(line, "VmFlags: ", 9)) {
+				/* The last line of a VMA. */
+				snprintf(vma->flags, sizeof(vma->flags), "%s", line + 9);
+				complete = true;
+			} else if (inside) {
+				(void)(field(line, "Rss:", &vma->rss) ||
+				       field(line, "Pss:", &vma->pss) ||
+				       field(line, "Locked:", &vma->locked));
+			}
+		}
+		len -= line - text;
+		memmove(text, line, len);
 	}
-	if (f)
-		fclose(f);
+	if (fd >= 0)
+		close(fd);
 	return complete;
 }
 
