@@ -61,9 +61,13 @@ void dmabuf_touch(void *addr, size_t length)
 void *gup_kept_page(void)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
-	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
-	void *p = MAP_FAILED;
+	static void *p;
+	int fd;
 
+	if (p)
+		return p;
+	fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	p = MAP_FAILED;
 	if (fd >= 0 && !ftruncate(fd, page))
 		p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
@@ -227,22 +231,26 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 		{ "first page, with one before it,", -page, 2 * page, page, true },
 		{ "last page, with one behind it,", last, 2 * page, 0, true },
 	};
+	char *p = NULL;
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		char *p = ranges[i].between ? map_between_pages(buf, way) :
-					      dmabuf_map(buf, way);
-
-		if (i == 0)
-			gup_prepare(user, buf->size > page ? buf->size : 2 * page);
-		if (state == TOUCHED) {
-			dmabuf_stage("touching every page of %s (%s)",
-				     buf->exporter->name, way->name);
-			dmabuf_touch(p, buf->size);
+		/* An attempt may leave entries behind: untouched is what is new. */
+		if (i == 0 || state == UNTOUCHED || ranges[i].between != ranges[i - 1].between) {
+			if (p)
+				munmap(p, buf->size);
+			p = ranges[i].between ? map_between_pages(buf, way) : dmabuf_map(buf, way);
+			if (i == 0)
+				gup_prepare(user, buf->size > page ? buf->size : 2 * page);
+			if (state == TOUCHED) {
+				dmabuf_stage("touching every page of %s (%s)",
+					     buf->exporter->name, way->name);
+				dmabuf_touch(p, buf->size);
+			}
 		}
 		must_be_refused(user, buf, way, state, ranges[i].which, p + ranges[i].start,
 				ranges[i].length, ranges[i].ordinary);
-		munmap(p, buf->size);
 	}
+	munmap(p, buf->size);
 
 	if (user->stands_for_others)
 		every_page_must_be_refused(user, buf, way, state);

@@ -32,8 +32,11 @@ static void is_refused(const struct gup_user *user, const struct dmabuf_way *way
 
 int dmabuf_main()
 {
-	igt_fixture()
+	igt_fixture() {
 		dmabuf_find_devices();
+		/* Every control asks for it: once for all. */
+		gup_kept_page();
+	}
 
 	for_each_gup_user(user) {
 		for_each_dmabuf_way(way) {
