@@ -274,10 +274,15 @@ qemu_pid=$!
 
 # Kills a guest that has said nothing for too long, or goes on for too long.
 watch() {
+	# Its sleep must not outlive it: the caller's files are open there, too.
+	trap 'kill $! 2>/dev/null; exit' TERM
 	size=
 	quiet=0
 	age=0
-	while sleep 1; do
+	while
+		sleep 1 &
+		wait $!
+	do
 		age=$((age + 1))
 		quiet=$((quiet + 1))
 		now=$(cat "$results/console.txt" "$tmp/said" 2>/dev/null | wc -c)
@@ -303,6 +308,7 @@ wait "$qemu_pid" 2>/dev/null || rc=$?
 qemu_pid=
 wait "$tee_pid" || :
 kill "$watch_pid" 2>/dev/null || :
+wait "$watch_pid" 2>/dev/null || :
 watch_pid=
 
 status=$(cat "$results/.guest" 2>/dev/null || :)
