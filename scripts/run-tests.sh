@@ -250,9 +250,9 @@ lab() {
 	follow
 }
 
-# Subtests that were begun.
+# Subtests that were begun: each has a directory, N.
 begun() {
-	find "$results" -mindepth 2 -maxdepth 2 -name journal.txt | wc -l
+	find "$results" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' | wc -l
 }
 
 rc=0
