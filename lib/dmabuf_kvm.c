@@ -29,7 +29,7 @@ static const uint8_t code[] = {
 	0xf4,		/* hlt */
 };
 
-/* Two pages that KVM wants for itself on older Intel CPUs, away from all slots. */
+/* Three pages that KVM wants for itself on older Intel CPUs, away from all slots. */
 #define TSS 0xfffbd000ul
 
 /*
@@ -119,10 +119,11 @@ static void set_slot(struct kvm_guest *guest, uint32_t address, void *addr, size
 struct kvm_guest kvm_guest_start(void)
 {
 	struct kvm_guest guest = { };
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), size;
+	int kvm, size;
 	char *memory;
 
 	dmabuf_stage("making a KVM guest");
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	dmabuf_require(kvm >= 0, "no KVM guest can be made: /dev/kvm: %s", strerror(errno));
 	guest.vm = ioctl(kvm, KVM_CREATE_VM, 0ul);
 	dmabuf_require(guest.vm >= 0, "no KVM guest can be made: KVM_CREATE_VM: %s",

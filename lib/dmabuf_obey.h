@@ -33,7 +33,7 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
  * Makes the exporter move the buffer and proves it on the mapping p of all of it, which
  * the pattern of seed fills: to read all pages costs no fault before and some after, for
  * the exporter must have zapped the page-table entries. No fault, or another word, is a
- * violation of MOVE, which is blamed for all that is wrong from here on. Skips if the
+ * violation of MOVE, which is blamed for all that is wrong until a buffer is mapped. Skips if the
  * exporter was free not to move it and did not. In a dmabuf_limited() block.
  */
 void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed);

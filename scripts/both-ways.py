@@ -9,6 +9,8 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 passed, failed, subtests = set(), set(), set()
 for path in sys.argv[2:]:
     for case in ET.parse(path).getroot().iter('testcase'):

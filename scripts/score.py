@@ -9,6 +9,8 @@ failed by any subtest, or judged by none."""
 import sys
 import xml.etree.ElementTree as ET
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 bad, passes, kernels = {}, {}, set()
 for path in sys.argv[2:]:
     root = ET.parse(path).getroot()

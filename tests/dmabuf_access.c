@@ -196,6 +196,7 @@ static void keeps_nothing(const struct access *a, const struct dmabuf_exporter *
 	long before;
 
 	pattern_fill(p, buf.size, 0x35353535);
+	dmabuf_blame(way->clause[0] ? way->clause : NULL, "after another process read and wrote it");
 	certain = dmabuf_move(&buf);
 	before = proc_minor_faults();
 	pattern_must_be("PIN", p, buf.size, 0x35353535,
