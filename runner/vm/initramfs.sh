@@ -91,9 +91,10 @@ ldd "$kmod" | grep -o '/[^ ]*' | while read -r lib; do
 	esac
 done
 
-# The table's modules and all that they depend on, a generation at a time.
+# The table's modules, those that init asks for by name, and all that they depend on,
+# a generation at a time.
 awk '!/^#/ && NF && $2 != "-" { print $2 }' "$here/devices" >"$tmp/want"
-printf '%s\n' virtio_pci virtio_blk 9p 9pnet_virtio "$@" >>"$tmp/want"
+printf '%s\n' virtio_pci virtio_blk 9p 9pnet_virtio kvm_amd kvm_intel "$@" >>"$tmp/want"
 : >"$tmp/have"
 while [ -s "$tmp/want" ]; do
 	awk '
