@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
 
@@ -23,7 +22,6 @@ static const struct dmabuf_exporter_kind *const kinds[] = {
 
 static struct dmabuf_exporter exporters[MAX_EXPORTERS];
 static unsigned int num_exporters;
-static bool disruptive;
 
 void dmabuf_find_devices(void)
 {
@@ -78,19 +76,44 @@ void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way
 	const char *why_not = way->why_not ? way->why_not(e) : NULL;
 
 	dmabuf_require(!why_not, "%s", why_not);
-	dmabuf_blame(way->clause[0] ? way->clause : NULL,
-		     way->clause[0] ? way->description : NULL);
+	dmabuf_enter_by(way->clause, way->description);
 }
 
-void dmabuf_require_moves(const struct dmabuf_exporter *e)
+bool dmabuf_asked(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
+		  const char *why_not)
 {
-	dmabuf_require(e->moves, "no way is known to make %s move a buffer", e->name);
+	if (!why_not && way->why_not)
+		why_not = way->why_not(e);
+	if (why_not)
+		igt_info("Not asked of %s: %s\n", e->name, why_not);
+	return !why_not;
 }
 
-void dmabuf_require_read_only(const struct dmabuf_exporter *e)
+const char *dmabuf_stays(const struct dmabuf_exporter *e)
 {
-	dmabuf_require(e->kind->read_only, "%s makes no read-only file descriptors",
-		       e->name);
+	return e->moves ? NULL : "no way is known to make it move a buffer";
+}
+
+const char *dmabuf_always_writes(const struct dmabuf_exporter *e)
+{
+	return e->kind->read_only ? NULL : "it makes no read-only file descriptors";
+}
+
+const char *dmabuf_too_small(const struct dmabuf_exporter *e, size_t size)
+{
+	static char why[96];
+
+	if (!e->max_size || size <= e->max_size)
+		return NULL;
+	snprintf(why, sizeof(why), "it has %zu bytes in all, and %zu are needed", e->max_size,
+		 size);
+	return why;
+}
+
+const char *dmabuf_maps_whole(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	return !way->maps_parts || way->maps_parts(e) ? NULL :
+	       "a GEM mmap is of the whole object (drm_vma_offset_exact_lookup_locked())";
 }
 
 static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool read_only)
@@ -98,12 +121,11 @@ static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool re
 	struct dmabuf buf = {
 		.exporter = e, .fd = -1, .dev = -1, .read_only = read_only,
 	};
+	const char *why_not = dmabuf_too_small(e, size);
 	off_t end;
 
-	dmabuf_require(!e->max_size || size <= e->max_size,
-		       "%s has %zu bytes in all, and %zu are needed", e->name, e->max_size,
-		       size);
-	dmabuf_stage("allocating %zu bytes from %s", size, e->name);
+	dmabuf_require(!why_not, "%s: %s", e->name, why_not);
+	dmabuf_setup("allocating %zu bytes from %s", size, e->name);
 	errno = 0;
 	dmabuf_require(e->kind->alloc(e, size, &buf),
 		       "%s (%s) makes no buffer of %zu bytes: %s", e->name, e->path,
@@ -113,6 +135,8 @@ static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool re
 		    "%s: a buffer of %zu bytes was asked for and the dma-buf has %lld\n",
 		    e->name, size, (long long)end);
 	buf.size = end;
+	dmabuf_limit_for(buf.size);
+	dmabuf_stage("using a new buffer of %s", e->name);
 	return buf;
 }
 
@@ -123,13 +147,11 @@ struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
 
 struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size)
 {
-	struct dmabuf buf;
+	struct dmabuf buf = alloc(e, size, true);
 
-	dmabuf_require_read_only(e);
-	buf = alloc(e, size, true);
-	dmabuf_require((fcntl(buf.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
-		       "%s was asked for a read-only file descriptor and made one for writing",
-		       e->name);
+	dmabuf_must("RO", (fcntl(buf.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+		    "%s was asked for a read-only file descriptor, and made one that may write\n",
+		    e->name);
 	return buf;
 }
 
@@ -168,7 +190,8 @@ const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_wa
 
 bool dmabuf_move(struct dmabuf *buf)
 {
-	dmabuf_require_moves(buf->exporter);
+	dmabuf_require(buf->exporter->moves, "no way is known to make %s move a buffer",
+		       buf->exporter->name);
 	dmabuf_stage("making %s move the buffer", buf->exporter->name);
 	return buf->exporter->kind->move(buf);
 }
@@ -183,30 +206,4 @@ void dmabuf_sync(const struct dmabuf *buf, uint64_t flags)
 	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
 	dmabuf_must("WHOLE", ret == 0, "%s: DMA_BUF_IOCTL_SYNC(%#llx): %s\n",
 		    buf->exporter->name, (unsigned long long)flags, strerror(errno));
-}
-
-const struct option dmabuf_options[] = {
-	{ "disruptive", no_argument, NULL, 'D' },
-	{ }
-};
-
-const char dmabuf_options_help[] =
-	"  --disruptive                also do what a user of this machine would notice:\n"
-	"                              set display modes, fill video memory\n"
-	"                              (DMABUF_DISRUPTIVE=1 in the environment does the same)\n";
-
-int dmabuf_option(int opt, int index, void *data)
-{
-	if (opt != 'D')
-		return IGT_OPT_HANDLER_ERROR;
-	disruptive = true;
-	return IGT_OPT_HANDLER_SUCCESS;
-}
-
-void dmabuf_require_disruptive(const char *what)
-{
-	const char *env = getenv("DMABUF_DISRUPTIVE");
-
-	dmabuf_require(disruptive || (env && !strcmp(env, "1")),
-		       "this %s: not without --disruptive", what);
 }

@@ -7,12 +7,13 @@
  * What tries to pin it is in dmabuf_gup.h, what /proc says in dmabuf_proc.h.
  */
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+
+#include "dmabuf_options.h"
 
 struct dmabuf_exporter;
 
@@ -53,6 +54,8 @@ struct dmabuf_exporter_kind {
 	 */
 	bool (*native_offset)(const struct dmabuf *buf, uint64_t *offset);
 
+	bool native_parts;	/* dev maps a part of the object, too, not the whole alone */
+
 	/* Gives up handle, as the last user of the driver's own API would. */
 	void (*close_handle)(struct dmabuf *buf);
 
@@ -85,6 +88,12 @@ struct dmabuf_way {
 	 * one; NULL if it may. Must not fail.
 	 */
 	const char *(*why_not)(const struct dmabuf_exporter *e);
+
+	/*
+	 * Whether it maps a part that does not begin at the buffer's start; NULL: any
+	 * driver should.
+	 */
+	bool (*maps_parts)(const struct dmabuf_exporter *e);
 
 	/* As mmap() of the buffer's bytes from offset on; skips if it is no way in. */
 	void *(*map)(const struct dmabuf *buf, void *addr, size_t length, int prot,
@@ -119,13 +128,33 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Skip, before any buffer is made, what this exporter cannot do: that costs nothing.
- * A violation that is found through a way in with a clause of its own is blamed on
- * that one from here on.
+ * dmabuf_require_way:
+ *
+ * Skips if the way leads to no buffer of this exporter. What is found from here on is
+ * found by it: dmabuf_enter_by().
  */
 void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
-void dmabuf_require_moves(const struct dmabuf_exporter *e);
-void dmabuf_require_read_only(const struct dmabuf_exporter *e);
+
+/*
+ * dmabuf_asked:
+ *
+ * Whether a question is for this exporter: the way leads to its buffers, and why_not,
+ * what else may speak against it, is NULL. Says so if not: there is no dynamic subtest.
+ */
+bool dmabuf_asked(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
+		  const char *why_not);
+
+/*
+ * dmabuf_stays, dmabuf_always_writes, dmabuf_too_small, dmabuf_maps_whole:
+ *
+ * Why it cannot be asked to move a buffer, to make a file descriptor that is read-only,
+ * to make a buffer of size bytes, or to map a part of one that does not begin at its start;
+ * NULL if it can. For dmabuf_asked().
+ */
+const char *dmabuf_stays(const struct dmabuf_exporter *e);
+const char *dmabuf_always_writes(const struct dmabuf_exporter *e);
+const char *dmabuf_too_small(const struct dmabuf_exporter *e, size_t size);
+const char *dmabuf_maps_whole(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
 
 /*
  * dmabuf_alloc:
@@ -137,8 +166,8 @@ struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size);
 /*
  * dmabuf_alloc_read_only:
  *
- * The same with a file descriptor that is only for reading. Skips if the
- * exporter cannot make one, or makes it writable although it was asked.
+ * The same with a file descriptor that is only for reading. Skips if the exporter
+ * cannot make one; one that may write is a violation of RO.
  */
 struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size);
 
@@ -176,19 +205,5 @@ bool dmabuf_move(struct dmabuf *buf);
  * is a violation of WHOLE: CPU access must work (Linux uAPI, linux/dma-buf.h).
  */
 void dmabuf_sync(const struct dmabuf *buf, uint64_t flags);
-
-/*
- * Options that every test takes: --disruptive, also by DMABUF_DISRUPTIVE=1 in
- * the environment, for runners that give tests no options.
- */
-extern const struct option dmabuf_options[];
-extern const char dmabuf_options_help[];
-int dmabuf_option(int opt, int index, void *data);
-
-/* Skips unless --disruptive was given: "what" is the harm to a user's machine. */
-void dmabuf_require_disruptive(const char *what);
-
-#define dmabuf_main() \
-	igt_main_args("", dmabuf_options, dmabuf_options_help, dmabuf_option, NULL)
 
 #endif /* DMABUF_H */

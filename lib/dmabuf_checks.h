@@ -12,6 +12,8 @@ struct dmabuf_check {
 
 	/* Asks it, in a dmabuf_limited() block, of a buffer that is its own. */
 	void (*check)(struct dmabuf *buf, const struct dmabuf_way *way);
+
+	bool of_a_part;		/* it is about a part that does not begin at the start */
 };
 
 /*
@@ -24,30 +26,48 @@ struct dmabuf_check {
 void dmabuf_run_checks(const struct dmabuf_check *checks, size_t size);
 
 /*
- * dmabuf_dynamic:
+ * dmabuf_dynamic, dmabuf_dynamic_if:
  *
  * `dmabuf_dynamic(e, way, clauses) { ... }` in a subtest: the block is run for each
  * exporter e that the way leads to, as a dynamic subtest that judges these clauses, in
- * a dmabuf_limited() block of DMABUF_LIMIT seconds.
+ * a dmabuf_limited() block of DMABUF_LIMIT seconds. why_not, an expression with e in it,
+ * tells why the question is not for this exporter, which then has no dynamic subtest; or
+ * it is NULL.
+ *
+ * `dmabuf_dynamic_if(e, &dmabuf_ways[0], "RO", dmabuf_always_writes(e)) check(e);` comes
+ * to this, for each e in turn:
+ *
+ *	if (dmabuf_asked(e, way, dmabuf_always_writes(e)))
+ *		igt_dynamic(e->name) {
+ *			dmabuf_judges("RO", way->clause);
+ *			dmabuf_enter_by(way->clause, way->description);
+ *			dmabuf_limited(DMABUF_LIMIT)
+ *				check(e);
+ *		}
  */
 #define dmabuf_dynamic(e, way, clauses) \
-	__dmabuf_dynamic((e), (way), (clauses), DMABUF_LIMIT, (void)0)
+	__dmabuf_dynamic((e), (way), (clauses), DMABUF_LIMIT, NULL)
+#define dmabuf_dynamic_if(e, way, clauses, why_not) \
+	__dmabuf_dynamic((e), (way), (clauses), DMABUF_LIMIT, (why_not))
 
 /*
  * dmabuf_dynamic_moving:
  *
- * Likewise, for exporters that move buffers; others skip. A pass allocates and fills
- * whole video memories, and has three times as long.
+ * Likewise, for exporters that move buffers. A pass allocates and fills whole video
+ * memories, and has three times as long.
  */
 #define dmabuf_dynamic_moving(e, way, clauses) \
-	__dmabuf_dynamic((e), (way), (clauses), 3 * DMABUF_LIMIT, dmabuf_require_moves(e))
+	__dmabuf_dynamic((e), (way), (clauses), 3 * DMABUF_LIMIT, dmabuf_stays(e))
 
-#define __dmabuf_dynamic(e, way, clauses, seconds, require) \
+#define __dmabuf_dynamic(e, way, clauses, seconds, why_not) \
 	for_each_dmabuf_exporter(e) \
-		igt_dynamic((e)->name) \
-			for (int __begun = (dmabuf_judges((clauses), (way)->clause), require, \
-					    dmabuf_require_way((e), (way)), 0); \
-			     !__begun; __begun = 1) \
-				dmabuf_limited(seconds)
+		for (bool __asked = dmabuf_asked((e), (way), (why_not)); __asked; \
+		     __asked = false) \
+			igt_dynamic((e)->name) \
+				for (bool __begun = (dmabuf_judges((clauses), (way)->clause), \
+						     dmabuf_enter_by((way)->clause, \
+								     (way)->description), \
+						     false); !__begun; __begun = true) \
+					dmabuf_limited(seconds)
 
 #endif /* DMABUF_CHECKS_H */

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "dmabuf_contract.h"
+#include "dmabuf_outcome.h"
 #include "igt.h"
 
-static const struct dmabuf_clause clauses[] = {
+static const struct dmabuf_clause contract[] = {
 	{ "PFNMAP", "the VMA of a DMA buffer is VM_PFNMAP, not merely VM_MIXEDMAP" },
 	{ "SPECIAL", "every page-table entry is special, so that lockless get_user_pages_fast refuses too" },
 	{ "GUP", "every user of get_user_pages is refused with EFAULT" },
@@ -29,267 +26,197 @@ static const struct dmabuf_clause clauses[] = {
 
 const struct dmabuf_clause *dmabuf_clause(const char *id)
 {
-	for (size_t i = 0; i < sizeof(clauses) / sizeof(clauses[0]); i++)
-		if (!strcmp(clauses[i].id, id))
-			return &clauses[i];
+	for (size_t i = 0; i < sizeof(contract) / sizeof(contract[0]); i++)
+		if (!strcmp(contract[i].id, id))
+			return &contract[i];
 	fprintf(stderr, "no clause '%s'\n", id);
 	abort();
 }
 
+static char judged[96];
+
 void dmabuf_judges(const char *ids, const char *more_ids)
 {
+	snprintf(judged, sizeof(judged), "%s%s%s", ids, more_ids && more_ids[0] ? " " : "",
+		 more_ids ?: "");
 	/* In every part the kernel is watched for WARN. */
-	if (more_ids && more_ids[0])
-		igt_info("Clause: %s %s WARN\n", ids, more_ids);
+	igt_info("Clause: %s WARN\n", judged);
+}
+
+const char *dmabuf_judged(void)
+{
+	return judged;
+}
+
+/* What else is judged by everything now, and what it is that is wrong then. */
+static const char *way_clause = "";
+static const char *blamed, *blamed_how;
+
+void dmabuf_enter_by(const char *clause, const char *how)
+{
+	way_clause = clause;
+	dmabuf_blame(clause[0] ? clause : NULL, clause[0] ? how : NULL);
+}
+
+void dmabuf_blame(const char *clause, const char *how)
+{
+	blamed = clause;
+	blamed_how = how;
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; *(at += strspn(at, " ")); at += strcspn(at, " "))
+		if (strcspn(at, " ") == len && !strncmp(at, word, len))
+			return true;
+	return false;
+}
+
+static void add_word(char *words, size_t size, const char *word)
+{
+	size_t used = strlen(words);
+
+	if (word && word[0] && !has_word(words, word))
+		snprintf(words + used, size - used, "%s%s", used ? " " : "", word);
+}
+
+static void print_note(const char *kind, const struct note *note)
+{
+	char times[24] = "";
+
+	if (note->count > 1)
+		snprintf(times, sizeof(times), " (%u times)", note->count);
+	igt_info("%s: %s%s%s%s\n", kind, note->clauses, note->clauses[0] ? ": " : "",
+		 note->text, times);
+}
+
+static void take_note(const char *kind, struct note *notes, size_t most, unsigned int *count,
+		      const struct note *note)
+{
+	unsigned int i = 0;
+
+	while (i < *count && (strcmp(notes[i].clauses, note->clauses) ||
+			      strcmp(notes[i].text, note->text)))
+		i++;
+	if (i < *count) {
+		notes[i].count++;
+	} else if (i < most) {
+		notes[i] = *note;
+		*count = i + 1;
+	} else {
+		/* No room: at once is better than not at all. */
+		print_note(kind, note);
+	}
+}
+
+static struct note make_note(const char *clauses, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+static struct note make_note(const char *clauses, const char *fmt, va_list ap)
+{
+	struct note note = { .count = 1 };
+
+	snprintf(note.clauses, sizeof(note.clauses), "%s", clauses);
+	add_word(note.clauses, sizeof(note.clauses), blamed);
+	add_word(note.clauses, sizeof(note.clauses), way_clause);
+	vsnprintf(note.text, sizeof(note.text), fmt, ap);
+	for (char *c = note.text; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	return note;
+}
+
+void dmabuf_saw(const char *clauses, const char *fmt, ...)
+{
+	struct outcome *o = dmabuf_outcome;
+	struct note note;
+	va_list ap;
+
+	va_start(ap, fmt);
+	note = make_note(clauses, fmt, ap);
+	va_end(ap);
+	if (dmabuf_in_child)
+		take_note("Saw", o->saw, sizeof(o->saw) / sizeof(o->saw[0]), &o->num_saw, &note);
 	else
-		igt_info("Clause: %s WARN\n", ids);
+		print_note("Saw", &note);
 }
 
-/*
- * What the kernel says of its own state (admin-guide/tainted-kernels.rst), less
- * what loading a module does: machine check, bad page, userspace, oops, warning,
- * soft lockup.
- */
-#define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | 1ul << 9 | 1ul << 14)
-
-static unsigned long taints(void)
+void dmabuf_unseen(const char *clauses, const char *fmt, ...)
 {
-	static int fd = -1;
-	char mask[32] = "";
-
-	if (fd < 0)
-		fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, mask, sizeof(mask) - 1, 0) <= 0)
-		return 0;
-	return strtoul(mask, NULL, 10) & TAINTS;
-}
-
-enum verdict { NONE, HELD, SKIPPED, VIOLATED };
-
-/* What the child tells its parent, in memory that both share. */
-struct outcome {
-	enum verdict verdict;
-	char stage[256];
-	char text[4096];
-};
-
-static struct outcome *outcome;
-static bool in_child;
-
-/* Where to go on if an access faults that may. */
-static sigjmp_buf faulted;
-static volatile bool may_fault;
-
-/* Ends the child with its verdict. */
-static void conclude(enum verdict verdict, const char *fmt, ...)
-	__attribute__((noreturn)) __attribute__((format(printf, 2, 3)));
-static void conclude(enum verdict verdict, const char *fmt, ...)
-{
+	struct outcome *o = dmabuf_outcome;
+	struct note note;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(outcome->text, sizeof(outcome->text), fmt, ap);
+	note = make_note(clauses, fmt, ap);
 	va_end(ap);
-	outcome->verdict = verdict;
-	fflush(NULL);
-	_exit(IGT_EXIT_SUCCESS);
+	if (dmabuf_in_child)
+		take_note("Unseen", o->unseen, sizeof(o->unseen) / sizeof(o->unseen[0]),
+			  &o->num_unseen, &note);
+	else
+		print_note("Unseen", &note);
 }
 
-static void bad_access(int sig, siginfo_t *info, void *context)
-	__attribute__((noreturn));
-static void bad_access(int sig, siginfo_t *info, void *context)
+void dmabuf_print_notes(void)
 {
-	if (may_fault)
-		siglongjmp(faulted, 1);
-	dmabuf_violation("WHOLE", "SIG%s at address %p while %s\n", sigabbrev_np(sig),
-			 info->si_addr, outcome->stage);
+	const struct outcome *o = dmabuf_outcome;
+
+	for (unsigned int i = 0; i < o->num_saw; i++)
+		print_note("Saw", &o->saw[i]);
+	for (unsigned int i = 0; i < o->num_unseen; i++)
+		print_note("Unseen", &o->unseen[i]);
 }
 
-static unsigned long taints_before;
-static int kernel_log = -1;
+/* The innermost part that a skip ends. */
+static struct dmabuf_part *part;
 
-static void open_kernel_log(void)
+void __dmabuf_part_enter(struct dmabuf_part *new, const char *clauses)
 {
-	if (kernel_log < 0)
-		kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kernel_log >= 0)
-		lseek(kernel_log, 0, SEEK_END);
+	new->clauses = clauses;
+	new->outer = part;
+	new->why[0] = 0;
+	part = new;
 }
 
-/*
- * A WARN() or BUG() since then whose report says that it was in a process of this
- * test ("Comm:"): its first line; NULL if there is none. What others provoke, or
- * write to the log, is not for a verdict.
- */
-static const char *kernel_complaint(void)
+void __dmabuf_part_leave(void)
 {
-	static char record[8192], first[512];
-	char comm[32];
-	bool inside = false, ours = false;
-	ssize_t n;
-
-	/* As the kernel cuts it off. */
-	snprintf(comm, sizeof(comm), "Comm: %.15s", igt_test_name());
-	while (kernel_log >= 0 && ((n = read(kernel_log, record, sizeof(record) - 1)) > 0 ||
-				   (n < 0 && errno == EPIPE))) {
-		const char *text;
-
-		record[n < 0 ? 0 : n] = 0;
-		record[strcspn(record, "\n")] = 0;
-		text = strchr(record, ';');
-		/* The facility above the level's three bits: 0 is the kernel's own. */
-		if (!text || ours || atoi(record) > 7)
-			continue;
-		if (!strncmp(text, ";WARNING: ", 10) || !strncmp(text, ";BUG: ", 6)) {
-			snprintf(first, sizeof(first), "%s", text + 1);
-			inside = true;
-		}
-		ours = inside && strstr(text, comm);
-		if (!strncmp(text, ";---[ end trace", 15))
-			inside = false;
-	}
-	return ours ? first : NULL;
+	part = part->outer;
 }
-
-/* WARN: no part of a test gets away with it, whatever else it was about. */
-static void kernel_must_be_quiet(void)
-{
-	const char *complaint = kernel_complaint();
-
-	dmabuf_blame(NULL, NULL);
-	dmabuf_must("WARN", !complaint, "the kernel log has: %s\n", complaint);
-	dmabuf_must("WARN", !(taints() & ~taints_before),
-		    "/proc/sys/kernel/tainted has the new bits %#lx\n",
-		    taints() & ~taints_before);
-}
-
-bool __dmabuf_limited_enter(int seconds)
-{
-	struct sigaction sa = { .sa_sigaction = bad_access, .sa_flags = SA_SIGINFO };
-
-	if (!outcome)
-		outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	igt_assert(outcome != MAP_FAILED);
-	memset(outcome, 0, sizeof(*outcome));
-	strcpy(outcome->stage, "starting");
-	taints_before = taints();
-	open_kernel_log();
-
-	if (__igt_fork()) {
-		in_child = true;
-		sigaction(SIGBUS, &sa, NULL);
-		sigaction(SIGSEGV, &sa, NULL);
-		/* A limit on file sizes is an errno like any other: EFBIG. */
-		signal(SIGXFSZ, SIG_IGN);
-		return true;
-	}
-	igt_waitchildren_timeout(seconds, outcome->stage);
-
-	switch (outcome->verdict) {
-	case HELD:
-		kernel_must_be_quiet();
-		return false;
-	case SKIPPED:
-		kernel_must_be_quiet();
-		igt_skip("%s", outcome->text);
-	case VIOLATED:
-		igt_critical("%s", outcome->text);
-		igt_fail(IGT_EXIT_FAILURE);
-	case NONE:
-		break;
-	}
-	igt_assert_f(false, "the child ended without a verdict while %s\n",
-		     outcome->stage);
-	return false;
-}
-
-void __dmabuf_limited_leave(void)
-{
-	conclude(HELD, "%s", "");
-}
-
-bool dmabuf_load_faults(const void *addr)
-{
-	igt_assert(in_child);
-	if (sigsetjmp(faulted, 1)) {
-		may_fault = false;
-		return true;
-	}
-	may_fault = true;
-	(void)*(const volatile uint32_t *)addr;
-	may_fault = false;
-	return false;
-}
-
-bool dmabuf_store_faults(void *addr, uint32_t value)
-{
-	igt_assert(in_child);
-	if (sigsetjmp(faulted, 1)) {
-		may_fault = false;
-		return true;
-	}
-	may_fault = true;
-	*(volatile uint32_t *)addr = value;
-	may_fault = false;
-	return false;
-}
-
-void dmabuf_stage(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!in_child)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(outcome->stage, sizeof(outcome->stage), fmt, ap);
-	va_end(ap);
-}
-
-/* Where a skip goes while dmabuf_skips() asks whether there would be one. */
-static sigjmp_buf *skip_to;
-static char *skip_reason;
-static size_t skip_reason_len;
 
 void dmabuf_skip(const char *fmt, ...)
 {
+	struct dmabuf_part *ends = part;
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (skip_to) {
-		snprintf(skip_reason, skip_reason_len, "%s", text);
-		siglongjmp(*skip_to, 1);
+	if (ends) {
+		if (ends->clauses)
+			dmabuf_unseen(ends->clauses, "%s", text);
+		snprintf(ends->why, sizeof(ends->why), "%.511s", text);
+		part = ends->outer;
+		siglongjmp(ends->env, 1);
 	}
-	if (in_child)
-		conclude(SKIPPED, "%s", text);
-	igt_skip("%s", text);
+	if (dmabuf_in_child)
+		dmabuf_conclude(SKIPPED, "%s", text);
+	igt_skip("%s\n", text);
 }
 
 bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_t len)
 {
-	sigjmp_buf here;
+	static struct dmabuf_part asked;
 
-	skip_reason = why;
-	skip_reason_len = len;
-	skip_to = &here;
-	if (sigsetjmp(here, 0)) {
-		skip_to = NULL;
+	__dmabuf_part_enter(&asked, NULL);
+	if (sigsetjmp(asked.env, 0)) {
+		snprintf(why, len, "%s", asked.why);
 		return true;
 	}
 	fn(arg);
-	skip_to = NULL;
+	__dmabuf_part_leave();
 	return false;
-}
-
-static const char *blamed, *blamed_how;
-
-void dmabuf_blame(const char *clause, const char *how)
-{
-	blamed = clause;
-	blamed_how = how;
 }
 
 void dmabuf_violation(const char *clause, const char *fmt, ...)
@@ -309,29 +236,9 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
-	if (in_child)
-		conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,
-			 text);
+	if (dmabuf_in_child)
+		dmabuf_conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,
+				text);
 	igt_critical("%s: %s\n%s", clause, dmabuf_clause(clause)->rule, text);
 	igt_fail(IGT_EXIT_FAILURE);
-}
-
-pid_t dmabuf_fork(void)
-{
-	pid_t parent = getpid(), pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(IGT_EXIT_FAILURE);
-	}
-	return pid;
-}
-
-void dmabuf_inherit_verdict(void)
-{
-	if (outcome->verdict != NONE)
-		_exit(IGT_EXIT_SUCCESS);
 }

@@ -7,6 +7,7 @@
  * stable; docs/contract.md has the sources.
  */
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,20 +28,26 @@ const struct dmabuf_clause *dmabuf_clause(const char *id);
 /*
  * dmabuf_judges:
  *
- * Says which clauses the current (dynamic) subtest judges, ids separated by
- * blanks; the matrix is made from this line. Empty ids are allowed.
+ * Says which clauses the current (dynamic) subtest is to judge, ids separated by
+ * blanks; the matrix is made from this line and from what was seen. Empty ids are
+ * allowed.
  */
 void dmabuf_judges(const char *ids, const char *more_ids);
+
+/* The same ids, of the last call. */
+const char *dmabuf_judged(void);
 
 /*
  * dmabuf_limited:
  *
  * `dmabuf_limited(seconds) { ... }` runs the block in a child process. Whatever
  * it provokes stays its own: mappings, pins and file descriptors end with it, a
- * SIGBUS is a verdict with an address, and a system call that never returns is
- * a failure that names the stage it was in. The child's verdict becomes that of
- * the current (dynamic) subtest. Do not use igt_require() or igt_skip() in it
- * (upstream forbids them in children); dmabuf_require() works everywhere.
+ * SIGBUS is a verdict with an address, and a system call that does not return within
+ * so many seconds is a failure that names the stage it was in. The child's verdict
+ * becomes that of the current (dynamic) subtest: a violation before all else; a pass if
+ * something was seen (dmabuf_saw()) and the rest skipped; a skip if nothing was. Do not use
+ * igt_require(), igt_skip() or igt_assert() in it (upstream forbids the first two in
+ * children); dmabuf_require() works everywhere.
  */
 #define dmabuf_limited(seconds) \
 	for (; __dmabuf_limited_enter(seconds); __dmabuf_limited_leave())
@@ -55,12 +62,76 @@ bool __dmabuf_limited_enter(int seconds);
 void __dmabuf_limited_leave(void) __attribute__((noreturn));
 
 /*
- * dmabuf_stage:
+ * dmabuf_limited_skips:
  *
- * Names what is about to be tried, for the message if it never returns or
- * crashes.
+ * Calls fn in a child process like that of dmabuf_limited(), with DMABUF_LIMIT seconds,
+ * and returns why it skipped, hung or died (static); NULL if it did not. For a facility
+ * without which a test need not begin.
+ */
+const char *dmabuf_limited_skips(void (*fn)(const void *arg), const void *arg);
+
+/*
+ * dmabuf_stage, dmabuf_setup:
+ *
+ * Name what is about to be tried, for the message if it never returns or crashes, and
+ * give it the block's time anew. A stage is something done to the buffer, and its exporter
+ * answers for it. A set-up or a control is not: what hangs or dies there is skipped.
  */
 void dmabuf_stage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void dmabuf_setup(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * dmabuf_limit_for:
+ *
+ * A stage may go over so many bytes: it gets a second more for each MiB, for there are
+ * machines that read no more than 3 MiB of uncached memory in one.
+ */
+void dmabuf_limit_for(size_t bytes);
+
+/*
+ * dmabuf_saw:
+ *
+ * A judgement that held: of which clauses, ids separated by blanks, and what was
+ * observed. Nothing passes without one. The clause of the way in, and that which is
+ * blamed, are judged by it as well. Said twice it is counted. Printed as
+ * "Saw: CLAUSES: TEXT".
+ */
+void dmabuf_saw(const char *clauses, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * dmabuf_unseen:
+ *
+ * A judgement that could not be made, and what to change to have it: the rest goes on.
+ * Printed as "Unseen: CLAUSES: TEXT".
+ */
+void dmabuf_unseen(const char *clauses, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * dmabuf_part:
+ *
+ * `dmabuf_part(clauses) { ... }` in a dmabuf_limited() block: a skip in it leaves it for
+ * what follows, with dmabuf_unseen() of these clauses. Neither break nor return may leave it.
+ */
+struct dmabuf_part {
+	sigjmp_buf env;
+	struct dmabuf_part *outer;
+	const char *clauses;
+	char why[512];
+	bool done;
+};
+
+#define dmabuf_part(ids) __dmabuf_part((ids), __COUNTER__)
+#define __dmabuf_part(ids, n) ___dmabuf_part((ids), n)
+#define ___dmabuf_part(ids, n) \
+	for (struct dmabuf_part __part##n = { .done = false }; \
+	     !__part##n.done && (__dmabuf_part_enter(&__part##n, (ids)), \
+				 sigsetjmp(__part##n.env, 0) == 0); \
+	     __dmabuf_part_leave(), __part##n.done = true)
+
+void __dmabuf_part_enter(struct dmabuf_part *new, const char *clauses);
+void __dmabuf_part_leave(void);
 
 /*
  * dmabuf_load_faults, dmabuf_store_faults:
@@ -99,6 +170,14 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
  * it stays what it is; how is NULL: nothing is told.
  */
 void dmabuf_blame(const char *clause, const char *how);
+
+/*
+ * dmabuf_enter_by:
+ *
+ * The way in to the mapping that is judged from here on has this clause, or "": it is
+ * blamed for what is wrong there, and judged by what is seen.
+ */
+void dmabuf_enter_by(const char *clause, const char *how);
 
 /*
  * dmabuf_fork:

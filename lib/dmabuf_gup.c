@@ -11,10 +11,10 @@
 
 /* The table: one line for each GUP user in lib/gup/. */
 const struct gup_user *const gup_users[] = {
+	&gup_vmsplice,
 	&gup_o_direct_read,
 	&gup_o_direct_write,
 	&gup_io_uring,
-	&gup_vmsplice,
 	&gup_rdma,
 	&gup_process_vm_readv,
 	&gup_process_vm_writev,
@@ -41,11 +41,18 @@ const char *const page_state_names[] = {
 	[TOUCHED] = "touched",
 };
 
-/* Which clause a pin in this state breaks. */
-static const char *const state_clauses[] = {
-	[UNTOUCHED] = "GUP",
-	[TOUCHED] = "SPECIAL",
-};
+/* Which clause a pin in this state breaks, and by what the user comes to the pages. */
+static const char *clause_of(const struct gup_user *user, enum page_state state)
+{
+	return user->fast && state == TOUCHED ? "SPECIAL" : "GUP";
+}
+
+static const char *path_of(const struct gup_user *user, enum page_state state)
+{
+	return !user->fast ? "by the VMA" :
+	       state == TOUCHED ? "by page-table entries, the fast path" :
+	       "by the VMA, the slow path";
+}
 
 void dmabuf_touch(void *addr, size_t length)
 {
@@ -85,7 +92,7 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	void *p;
 	int fd;
 
-	dmabuf_stage("setting up %s", user->name);
+	dmabuf_setup("setting up %s", user->name);
 	user->setup(length);
 
 	fd = memfd_create("control", MFD_CLOEXEC);
@@ -96,7 +103,7 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       strerror(errno));
 	dmabuf_touch(p, length);
 
-	dmabuf_stage("trying %s on a memfd", user->name);
+	dmabuf_setup("trying %s on a memfd", user->name);
 	ret = user->attempt(p, length);
 	dmabuf_require(ret == (ssize_t)length,
 		       "%s does not work here on ordinary memory either: %s", user->name,
@@ -104,7 +111,7 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	munmap(p, length);
 	close(fd);
 
-	dmabuf_stage("trying %s on memory that is kept from get_user_pages", user->name);
+	dmabuf_setup("trying %s on memory that is kept from get_user_pages", user->name);
 	p = user->mirrors ? proc_core_pfnmap() : gup_kept_page();
 	dmabuf_require(p, "no [vvar] that %s must not have", user->name);
 	ret = user->attempt(p, page);
@@ -120,25 +127,44 @@ static void prepare_page(const void *user)
 	gup_prepare(user, sysconf(_SC_PAGESIZE));
 }
 
+/* Whether it works here; says so if not. First by a child: it may hang. */
+static bool works(const struct gup_user *user, bool hangs_others)
+{
+	const char *why_not = hangs_others ? dmabuf_limited_skips(prepare_page, user) : NULL;
+	char why[512];
+
+	if (!why_not && !dmabuf_skips(prepare_page, user, why, sizeof(why)))
+		return true;
+	igt_info("Without %s: %s\n", user->name, why_not ?: why);
+	return false;
+}
+
 const struct gup_user *const *gup_representatives(void)
 {
 	static const struct gup_user *found[sizeof(gup_users) / sizeof(gup_users[0])];
 	static bool looked;
 	size_t count = 0;
-	char why[256];
 
 	if (looked)
 		return found;
 	looked = true;
-	for_each_gup_user(user) {
-		if (!user->stands_for_others)
-			continue;
-		if (dmabuf_skips(prepare_page, user, why, sizeof(why)))
-			igt_info("Without %s: %s\n", user->name, why);
-		else
+	for_each_gup_user(user)
+		if (user->stands_for_others && works(user, true))
 			found[count++] = user;
-	}
 	return found;
+}
+
+const struct gup_user *gup_reader(void)
+{
+	static const struct gup_user *reader;
+
+	if (reader)
+		return reader;
+	for_each_gup_user(user)
+		if (!reader && user->stands_for_others && user->fast && !user->writes &&
+		    works(user, false))
+			reader = user;
+	return reader;
 }
 
 /*
@@ -146,7 +172,7 @@ const struct gup_user *const *gup_representatives(void)
  * ordinary memory: a call may take those and stop there, and which error it then
  * has for the buffer, if any, is its own.
  */
-static void must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+static bool must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 			    const struct dmabuf_way *way, enum page_state state,
 			    const char *which, char *addr, size_t length, size_t ordinary)
 {
@@ -156,24 +182,30 @@ static void must_be_refused(const struct gup_user *user, const struct dmabuf *bu
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
 
-	dmabuf_must(state_clauses[state], ret <= (ssize_t)ordinary,
+	dmabuf_must(clause_of(user, state), ret <= (ssize_t)ordinary,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
 		    page_state_names[state], ret - (ssize_t)ordinary, length - ordinary,
 		    proc_evidence(addr + ordinary));
-	dmabuf_require(ret == -EFAULT || ordinary,
-		       "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
-		       user->name, which, buf->exporter->name,
-		       ret ? "was refused with " : "took nothing and gave no error",
-		       ret ? strerrorname_np(-ret) : "");
+	if (ret == -EFAULT || ordinary) {
+		dmabuf_saw(clause_of(user, state), "%s was refused, %s", user->name,
+			   path_of(user, state));
+		return true;
+	}
+	dmabuf_unseen(clause_of(user, state),
+		      "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
+		      user->name, which, buf->exporter->name,
+		      ret ? "was refused with " : "took nothing and gave no error",
+		      ret ? strerrorname_np(-ret) : "");
+	return false;
 }
 
-void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+bool gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 			 const struct dmabuf_way *way, enum page_state state,
 			 const char *which, void *addr, size_t length)
 {
-	must_be_refused(user, buf, way, state, which, addr, length, 0);
+	return must_be_refused(user, buf, way, state, which, addr, length, 0);
 }
 
 /* Maps the buffer where there is a page of ordinary memory on either side. */
@@ -195,20 +227,22 @@ static char *map_between_pages(const struct dmabuf *buf, const struct dmabuf_way
 }
 
 /* In a range, a page that is not like the others is behind one that refuses. */
-static void every_page_must_be_refused(const struct gup_user *user,
+static bool every_page_must_be_refused(const struct gup_user *user,
 				       const struct dmabuf *buf,
 				       const struct dmabuf_way *way, enum page_state state)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
 	char *p = dmabuf_map(buf, way), which[32];
+	bool all = true;
 
 	if (state == TOUCHED)
 		dmabuf_touch(p, buf->size);
 	for (size_t i = 0; i < buf->size / page; i++) {
 		snprintf(which, sizeof(which), "page %zu alone", i);
-		must_be_refused(user, buf, way, state, which, p + i * page, page, 0);
+		all &= must_be_refused(user, buf, way, state, which, p + i * page, page, 0);
 	}
 	munmap(p, buf->size);
+	return all;
 }
 
 void gup_ranges_must_be_refused(const struct gup_user *user,
@@ -231,6 +265,7 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 		{ "first page, with one before it,", -page, 2 * page, page, true },
 		{ "last page, with one behind it,", last, 2 * page, 0, true },
 	};
+	bool all = true;
 	char *p = NULL;
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -247,11 +282,13 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 				dmabuf_touch(p, buf->size);
 			}
 		}
-		must_be_refused(user, buf, way, state, ranges[i].which, p + ranges[i].start,
-				ranges[i].length, ranges[i].ordinary);
+		all &= must_be_refused(user, buf, way, state, ranges[i].which, p + ranges[i].start,
+				       ranges[i].length, ranges[i].ordinary);
 	}
 	munmap(p, buf->size);
 
 	if (user->stands_for_others)
-		every_page_must_be_refused(user, buf, way, state);
+		all &= every_page_must_be_refused(user, buf, way, state);
+	if (all)
+		dmabuf_saw("WHOLE", "all ranges of it were refused to %s", user->name);
 }

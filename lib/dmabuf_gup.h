@@ -26,6 +26,13 @@ struct gup_user {
 	bool writes;
 
 	/*
+	 * It walks page tables without a lock, and not for long (get_user_pages_fast
+	 * without FOLL_LONGTERM): of pages that were touched it sees the entries alone,
+	 * so that it judges SPECIAL. The others come by the VMA.
+	 */
+	bool fast;
+
+	/*
 	 * It is tried on every variant of a mapping, for all that come to the kernel's
 	 * pages by the same path (mm/gup.c: by the page tables or by the VMA, for
 	 * reading or writing, for long or not).
@@ -100,13 +107,23 @@ const struct gup_user *const *gup_representatives(void);
 	for (const struct gup_user *const *__r = gup_representatives(), *u; (u = *__r); __r++)
 
 /*
+ * gup_reader:
+ *
+ * A user that judges SPECIAL and takes references for reading, so that it can be tried on
+ * any mapping: the first in the table that works here, prepared for a page. NULL if there
+ * is none. In a dmabuf_limited() block.
+ */
+const struct gup_user *gup_reader(void);
+
+/*
  * gup_must_be_refused:
  *
  * Tries to pin [addr, addr + length) of a mapping. EFAULT is what the contract
- * asks for; success, whole or in part, is a violation and says with what
- * evidence; anything else cannot be attributed to the contract and skips.
+ * asks for, and is seen: SPECIAL if the user is fast and the pages were touched, else GUP.
+ * Success, whole or in part, is a violation and says with what evidence; anything else
+ * cannot be attributed to the contract and is unseen. Returns whether it was seen.
  */
-void gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
+bool gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 			 const struct dmabuf_way *way, enum page_state state,
 			 const char *which, void *addr, size_t length);
 

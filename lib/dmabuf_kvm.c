@@ -122,7 +122,7 @@ struct kvm_guest kvm_guest_start(void)
 	int kvm, size;
 	char *memory;
 
-	dmabuf_stage("making a KVM guest");
+	dmabuf_setup("making a KVM guest");
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	dmabuf_require(kvm >= 0, "no KVM guest can be made: /dev/kvm: %s", strerror(errno));
 	guest.vm = ioctl(kvm, KVM_CREATE_VM, 0ul);

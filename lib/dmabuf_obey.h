@@ -18,10 +18,9 @@ struct dmabuf_way;
  * dmabuf_must_obey:
  *
  * Whether what is mapped at [addr, addr + length) is VM_PFNMAP (PFNMAP) and its
- * first, middle and last page are refused to a GUP user that needs nothing but
- * memory (GUP if they are untouched, SPECIAL if they were touched). "which" says
- * what part of the mapping it is, after what. Skips where that GUP user does not
- * work. In a dmabuf_limited() block.
+ * first, middle and last page are refused to gup_reader() (GUP if they are untouched,
+ * SPECIAL if they were touched; unseen if there is none). "which" says what part of the
+ * mapping it is, after what. In a dmabuf_limited() block.
  */
 void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		      enum page_state state, const char *which, void *addr,

@@ -17,18 +17,31 @@ void pattern_fill(void *addr, size_t length, uint32_t seed)
 		word[at / 4] = word_at(at, seed);
 }
 
-void pattern_must_be_at(const char *clause, const void *addr, size_t offset,
-			size_t length, uint32_t seed, const char *what)
+bool pattern_differs(const void *addr, size_t offset, size_t length, uint32_t seed,
+		     char *why, size_t len)
 {
 	const volatile uint32_t *word = addr;
 
 	for (size_t at = 0; at < length; at += 4) {
 		uint32_t is = word[at / 4], must = word_at(offset + at, seed);
 
-		dmabuf_must(clause, is == must,
-			    "%s: the word at byte %zu (page %zu) is %#x, not %#x\n", what,
-			    offset + at, (offset + at) / sysconf(_SC_PAGESIZE), is, must);
+		if (is == must)
+			continue;
+		snprintf(why, len, "the word at byte %zu (page %zu) is %#x, not %#x",
+			 offset + at, (offset + at) / sysconf(_SC_PAGESIZE), is, must);
+		return true;
 	}
+	return false;
+}
+
+void pattern_must_be_at(const char *clause, const void *addr, size_t offset,
+			size_t length, uint32_t seed, const char *what)
+{
+	char why[128];
+
+	dmabuf_must(clause, !pattern_differs(addr, offset, length, seed, why, sizeof(why)),
+		    "%s: %s\n", what, why);
+	dmabuf_saw(clause, "%zu words as they were written, %s", length / 4, what);
 }
 
 void pattern_must_be(const char *clause, const void *addr, size_t length,

@@ -7,6 +7,7 @@
  * of its own offset. What comes back wrong tells where it came from.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,10 +15,19 @@
 void pattern_fill(void *addr, size_t length, uint32_t seed);
 
 /*
+ * pattern_differs:
+ *
+ * Whether what is at addr is not what was filled as the length bytes from this offset on,
+ * with the first difference in why. Judges nothing: for controls.
+ */
+bool pattern_differs(const void *addr, size_t offset, size_t length, uint32_t seed,
+		     char *why, size_t len);
+
+/*
  * pattern_must_be:
  *
  * Compares every word; a difference is a violation of clause, with the offset
- * and both words. "what" says what was read after what.
+ * and both words, and none is seen. "what" says what was read after what.
  */
 void pattern_must_be(const char *clause, const void *addr, size_t length,
 		     uint32_t seed, const char *what);

@@ -151,6 +151,7 @@ void proc_must_be_pfnmap(const void *addr, const char *what)
 		    "%s: VmFlags has %s 'pf' and %s 'mm'\n%s\n", what,
 		    proc_vma_has(&vma, "pf") ? "a" : "no",
 		    proc_vma_has(&vma, "mm") ? "a" : "no", proc_evidence(addr));
+	dmabuf_saw("PFNMAP", "VmFlags has 'pf' and has not 'mm'");
 }
 
 /* Touched pages of a memfd are accounted, or there is nothing to see here. */
@@ -182,6 +183,7 @@ void proc_must_not_be_accounted(const void *addr, const char *what)
 	dmabuf_must("ACCOUNT", !vma.rss && !vma.pss,
 		    "%s and touched: Rss is %zu and Pss %zu bytes, both must be 0\n%s\n",
 		    what, vma.rss, vma.pss, proc_evidence(addr));
+	dmabuf_saw("ACCOUNT", "Rss and Pss are 0, of a memfd they are not");
 }
 
 /* The kernel's own walker passes over VM_PFNMAP, so that every entry reads 0. */
@@ -212,6 +214,7 @@ void proc_must_not_show(const void *addr, size_t length, const char *what)
 	}
 	free(entries);
 	close(fd);
+	dmabuf_saw("ACCOUNT", "no page of %zu shows in pagemap", length / page);
 }
 
 const char *proc_evidence(const void *addr)

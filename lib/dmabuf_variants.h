@@ -33,6 +33,8 @@ struct dmabuf_variant {
 	 * fork: what returns is what is to be judged. Skips if it is not to be had.
 	 */
 	void (*make)(struct dmabuf_mapping *m, bool touch);
+
+	bool of_a_part;		/* it maps one that does not begin at the buffer's start */
 };
 
 /*

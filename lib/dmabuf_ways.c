@@ -31,6 +31,11 @@ static const char *no_native(const struct dmabuf_exporter *e)
 	return e->kind->native_offset ? NULL : "this exporter has no GEM mmap of its own";
 }
 
+static bool native_maps_parts(const struct dmabuf_exporter *e)
+{
+	return e->kind->native_parts;
+}
+
 static void *map_native(const struct dmabuf *buf, void *addr, size_t length, int prot,
 			int flags, off_t offset)
 {
@@ -47,6 +52,7 @@ static const struct dmabuf_way way_native = {
 	.clause = "BO",
 	.description = "the exporting driver's own GEM mmap",
 	.why_not = no_native,
+	.maps_parts = native_maps_parts,
 	.map = map_native,
 };
 

@@ -154,6 +154,7 @@ static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_must("LIFE", !still,
 		    "%s: the dma-buf (inode %lu) is still there one second after its last fd, handle and mapping are gone\n",
 		    buf->exporter->name, (unsigned long)st.st_ino);
+	dmabuf_saw("LIFE", "debugfs lists the buffer while it is mapped, and not afterwards");
 }
 
 static const struct dmabuf_check checks[] = {

@@ -43,6 +43,7 @@ static void makes_a_buffer(const void *exporter)
 					     MAP_SHARED, 0) != MAP_FAILED;
 	dmabuf_require(mapped, "%s makes a buffer that cannot be mapped: %s", e->name,
 		       strerror(errno));
+	dmabuf_saw("", "it makes a buffer of %zu bytes that can be mapped", buf.size);
 }
 
 /* What should be there and makes nothing is as bad as what is missing. */

@@ -17,10 +17,10 @@ IGT_TEST_DESCRIPTION("Every user of get_user_pages (O_DIRECT, io_uring, zero-cop
 
 #define SIZE (64 << 10)
 
-static const char *const clauses[NUM_PAGE_STATES] = {
-	[UNTOUCHED] = "GUP WHOLE",
-	[TOUCHED] = "GUP SPECIAL WHOLE",
-};
+static void prepare(const void *user)
+{
+	gup_prepare(user, sysconf(_SC_PAGESIZE));
+}
 
 static void is_refused(const struct gup_user *user, const struct dmabuf_way *way,
 		       enum page_state state, const struct dmabuf_exporter *e)
@@ -43,17 +43,23 @@ int dmabuf_main()
 			if (user->by_fd_alone && way != dmabuf_ways[0])
 				break;
 			for (int state = 0; state < NUM_PAGE_STATES; state++) {
+				const char *clauses = user->fast && state == TOUCHED ?
+					"SPECIAL WHOLE" : "GUP WHOLE";
+
 				igt_describe_f("%s of the first page, a middle page, the last "
 					       "page and the whole of a buffer mapped by %s must be "
 					       "refused with EFAULT while its pages are %s, and so "
 					       "must what reaches out of it. Skips where the same "
 					       "call fails on a memfd or copies. Clauses: %s %s",
 					       user->description, way->description,
-					       page_state_names[state], clauses[state],
+					       page_state_names[state], clauses,
 					       way->clause);
 				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
 							   page_state_names[state]) {
-					dmabuf_dynamic(e, way, clauses[state])
+					const char *why_not = dmabuf_limited_skips(prepare, user);
+
+					igt_require_f(!why_not, "%s\n", why_not);
+					dmabuf_dynamic(e, way, clauses)
 						is_refused(user, way, state, e);
 				}
 			}

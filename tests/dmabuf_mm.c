@@ -121,6 +121,8 @@ static void must_not_be_accounted(const struct dmabuf *buf, const struct dmabuf_
 		    "%s, mapped through the %s, after %s: Rss is %zu, Pss %zu, Locked %zu of %zu bytes, all must be 0, and VmFlags must not have 'lo'\n%s\n",
 		    buf->exporter->name, way->name, after, vma.rss, vma.pss, vma.locked,
 		    buf->size, proc_evidence(p));
+	dmabuf_saw("ACCOUNT", "nothing of it is counted or locked after %s, which locks a memfd",
+		   after);
 }
 
 static void locks_nothing(struct dmabuf *buf, const struct dmabuf_way *way)
@@ -236,6 +238,7 @@ static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_
 	dmabuf_must("ACCOUNT", growth < (long long)buf.size / 2,
 		    "%s, mapped through the %s: touching %zu bytes of it let the mapped memory of the memory cgroup grow by %lld\n%s\n",
 		    e->name, way->name, buf.size, growth, proc_evidence(p));
+	dmabuf_saw("ACCOUNT", "touching it made the memory cgroup grow by %lld bytes", growth);
 }
 
 static void memcg(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
@@ -244,7 +247,7 @@ static void memcg(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	pid_t pid;
 	int status;
 
-	dmabuf_stage("making a memory cgroup");
+	dmabuf_setup("making a memory cgroup");
 	dmabuf_require(!unshare(CLONE_NEWNS) &&
 		       !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 		       !mount("cgroup2", CGROUPS, "cgroup2", 0, NULL),
@@ -350,8 +353,11 @@ static void take_advice(const struct dmabuf *buf, const struct dmabuf_way *way, 
 	dmabuf_stage("%s of %s (%s)", what, buf->exporter->name, way->name);
 	ret = advise(p, buf->size, a->advice);
 	igt_info("%s: %s\n", what, ret ? strerrorname_np(errno) : "0");
-	if (ret)
+	if (ret) {
+		if (a->refused_by)
+			dmabuf_saw("PFNMAP", "advice that is not for VM_PFNMAP is refused");
 		return;
+	}
 	vma = must_be_unharmed(buf, way, p, pfnmap, what);
 	dmabuf_must("PFNMAP", !a->refused_by,
 		    "%s, mapped through the %s: %s was followed, and must be refused (%s)\n%s\n",
@@ -430,7 +436,7 @@ static void moves_address(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_must("PFNMAP", q == MAP_FAILED,
 		    "%s, mapped through the %s: MREMAP_DONTUNMAP was followed, and is refused on VM_PFNMAP (mremap(2))\n%s\n",
 		    buf->exporter->name, way->name, proc_evidence(q));
-	igt_info("mremap(MREMAP_DONTUNMAP): %s\n", strerrorname_np(errno));
+	dmabuf_saw("PFNMAP", "MREMAP_DONTUNMAP is refused (%s)", strerrorname_np(errno));
 	must_be_unharmed(buf, way, p, false, "mremap(MREMAP_DONTUNMAP) was refused");
 
 	must_move(buf, way, p, TOUCHED);
@@ -477,7 +483,8 @@ static void is_not_watched(struct dmabuf *buf, const struct dmabuf_way *way)
 			    "%s, mapped through the %s: userfaultfd took it (%s), and refuses VM_PFNMAP (mm/userfaultfd.c, vma_can_userfault)\n%s\n",
 			    buf->exporter->name, way->name, modes[i].name,
 			    proc_evidence(p));
-		igt_info("userfaultfd, %s: %s\n", modes[i].name, strerrorname_np(errno));
+		dmabuf_saw("PFNMAP", "userfaultfd does not take it, %s (%s)", modes[i].name,
+			   strerrorname_np(errno));
 		close(uffd);
 	}
 	dmabuf_require(known, "userfaultfd takes no memfd either");
@@ -522,8 +529,9 @@ static void stays(struct dmabuf *buf, const struct dmabuf_way *way)
 				    buf->exporter->name, way->name,
 				    query ? "finds" : "takes", i, count, status[i],
 				    proc_evidence(p));
-		igt_info("move_pages, %s: %s, pages: %s\n", query ? "query" : "move",
-			 ret ? strerrorname_np(-ret) : "0", strerrorname_np(-status[0]));
+		dmabuf_saw("ACCOUNT", "move_pages() %s none of its %zu pages (%s)",
+			   query ? "finds" : "moves", count,
+			   strerrorname_np(ret ? -ret : -status[0]));
 	}
 	must_be_unharmed(buf, way, p, pfnmap, "move_pages()");
 
@@ -605,6 +613,7 @@ static void is_not_dumped(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_must("ACCOUNT", !dumped,
 		    "%s, mapped through the %s: its bytes are in a core dump\n%s\n",
 		    buf->exporter->name, way->name, proc_evidence(p));
+	dmabuf_saw("ACCOUNT", "a core dump has a memfd and not the buffer");
 }
 
 static const struct dmabuf_check checks[] = {

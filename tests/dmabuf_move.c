@@ -146,8 +146,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 		pthread_join(writers[i], NULL);
 	if (the_race.user)
 		pthread_join(pinner, NULL);
-	igt_info("%s: %d moves, %lu attempts to pin were refused\n", e->name, ROUNDS,
-		 the_race.attempts);
+	dmabuf_saw("RACE", "%d moves, %lu attempts to pin were refused", ROUNDS, the_race.attempts);
 }
 
 int dmabuf_main()

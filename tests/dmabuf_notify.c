@@ -124,7 +124,7 @@ static void control(struct view *view)
 		p = mmap(NULL, view->buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	dmabuf_require(p != MAP_FAILED, "no memfd to compare with: %s", strerror(errno));
 	close(fd);
-	dmabuf_stage("reading and writing a memfd in a KVM guest");
+	dmabuf_setup("reading and writing a memfd in a KVM guest");
 	address = kvm_guest_map(&view->guest, p, view->buf->size);
 	dmabuf_require(same_for_both(view, address, p, 0x11111111),
 		       "a KVM guest does not work here on a memfd either: %s", view->why);
@@ -168,6 +168,7 @@ static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 	dmabuf_must("NOTIFY", same_for_both(&view, address, fresh, 0x44444444),
 		    "%s: a KVM guest and this process do not see the same since the buffer moved: %s\n",
 		    dmabuf_mapping_name(&buf, way), view.why);
+	dmabuf_saw("NOTIFY", "a KVM guest and this process see the same after a move");
 
 	/* And if the guest is the first to use the mapping since then. */
 	dmabuf_move(&buf);
@@ -198,7 +199,7 @@ static void guest_must_not_write(struct view *view, uint32_t address, uint32_t *
 			    dmabuf_mapping_name(view->buf, way), i, which, was,
 			    *first_word(writable, i), reason);
 	}
-	igt_info("%s, to the guest's stores: %s\n", which, reason);
+	dmabuf_saw("RO", "a KVM guest's stores to a %s did not arrive (%s)", which, reason);
 }
 
 static void kvm_ro(const struct dmabuf_exporter *e, const struct dmabuf_way *way)

@@ -65,5 +65,6 @@ const struct dmabuf_exporter_kind dmabuf_calib = {
 	.alloc = dmabuf_heap_alloc,
 	.read_only = true,
 	.native_offset = native_offset,
+	.native_parts = true,
 	.move = move,
 };

@@ -42,6 +42,7 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_futex = {
 	.name = "futex-shared",
 	.description = "FUTEX_WAKE, not private, on a word of each page (references by get_user_pages_fast)",
+	.fast = true,
 	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt,

@@ -28,6 +28,7 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_get_mempolicy = {
 	.name = "get-mempolicy",
 	.description = "get_mempolicy() for the node of each page (references by get_user_pages_fast)",
+	.fast = true,
 	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt,

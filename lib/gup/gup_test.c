@@ -141,6 +141,7 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_gup_test = {
 	.name = "gup-test",
 	.description = "Every form of get_user_pages() by /sys/kernel/debug/gup_test",
+	.fast = true,
 	.by_fd_alone = true,
 	.setup = setup,
 	.attempt = attempt,

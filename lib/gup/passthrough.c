@@ -121,6 +121,7 @@ static ssize_t attempt_scsi(void *addr, size_t length)
 const struct gup_user gup_nvme = {
 	.name = "nvme-passthrough",
 	.description = "NVME_IOCTL_ADMIN_CMD of an Identify command (references by bio_map_user_iov)",
+	.fast = true,
 	.writes = true,
 	.by_fd_alone = true,
 	.setup = setup_nvme,
@@ -130,6 +131,7 @@ const struct gup_user gup_nvme = {
 const struct gup_user gup_scsi = {
 	.name = "scsi-passthrough",
 	.description = "SG_IO of an INQUIRY command to a bsg device (references by bio_map_user_iov)",
+	.fast = true,
 	.writes = true,
 	.by_fd_alone = true,
 	.setup = setup_scsi,

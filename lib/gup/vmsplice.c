@@ -41,6 +41,8 @@ static ssize_t attempt(void *addr, size_t length)
 const struct gup_user gup_vmsplice = {
 	.name = "vmsplice",
 	.description = "vmsplice() into a pipe (references by iov_iter_get_pages)",
+	.fast = true,
+	.stands_for_others = true,
 	.setup = setup,
 	.attempt = attempt,
 };

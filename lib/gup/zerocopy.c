@@ -112,6 +112,7 @@ static ssize_t attempt_send_zc(void *addr, size_t length)
 const struct gup_user gup_msg_zerocopy = {
 	.name = "msg-zerocopy",
 	.description = "send() with MSG_ZEROCOPY (references by iov_iter_get_pages)",
+	.fast = true,
 	.by_fd_alone = true,
 	.setup = setup_send,
 	.attempt = attempt_send,
@@ -120,6 +121,7 @@ const struct gup_user gup_msg_zerocopy = {
 const struct gup_user gup_send_zc = {
 	.name = "io-uring-send-zc",
 	.description = "IORING_OP_SEND_ZC (references by iov_iter_get_pages)",
+	.fast = true,
 	.by_fd_alone = true,
 	.setup = setup_send_zc,
 	.attempt = attempt_send_zc,

@@ -5,6 +5,7 @@
  *              exporters and GUP users and on ordinary memory. The verdicts that
  *              must come out are in dmabuf.table. Needs no device and no root.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -35,6 +36,117 @@ static char *map_beyond_eof(void)
 static void passes(void)
 {
 	dmabuf_stage("passing");
+	dmabuf_saw("WHOLE", "it was there");
+	dmabuf_saw("PFNMAP", "this is %d", 1);
+	dmabuf_saw("WHOLE", "it was there");
+}
+
+static void sees_nothing(void)
+{
+	dmabuf_stage("looking away");
+}
+
+/* A part that skips is left; what follows it counts. */
+static void passes_in_part(void)
+{
+	dmabuf_part("ACCOUNT") {
+		dmabuf_saw("GUP", "before");
+		dmabuf_skip("no instrument");
+	}
+	dmabuf_part("ACCOUNT")
+		dmabuf_part("RO")
+			dmabuf_require(false, "no inner instrument");
+	dmabuf_saw("MOVE", "behind");
+}
+
+static void skips_in_all_parts(void)
+{
+	dmabuf_part("ACCOUNT")
+		dmabuf_skip("deaf");
+	dmabuf_part("RO")
+		dmabuf_skip("blind");
+}
+
+static void violates_in_part(void)
+{
+	dmabuf_saw("GUP", "all is well");
+	dmabuf_part("ACCOUNT")
+		dmabuf_skip("deaf");
+	dmabuf_part("RO")
+		dmabuf_violation("RO", "a part that does not hold\n");
+}
+
+static void skips_at_last(void)
+{
+	dmabuf_saw("GUP", "all is well");
+	dmabuf_skip("tired");
+}
+
+static void hangs_in_set_up(void)
+{
+	dmabuf_setup("setting up for ever");
+	for (;;)
+		pause();
+}
+
+static void dies_in_set_up(void)
+{
+	dmabuf_setup("setting up");
+	raise(SIGSEGV);
+}
+
+static void hangs_in_set_up_at_last(void)
+{
+	dmabuf_saw("GUP", "all is well");
+	hangs_in_set_up();
+}
+
+/* More than the whole block's time, in stages of less. */
+static void is_slow(void)
+{
+	for (int i = 0; i < 3; i++) {
+		dmabuf_stage("stage %d", i);
+		usleep(600000);
+	}
+	dmabuf_saw("WHOLE", "slowly");
+}
+
+static void is_large(void)
+{
+	dmabuf_limit_for(2 << 20);
+	dmabuf_stage("a large buffer");
+	usleep(1500000);
+	dmabuf_saw("WHOLE", "all of it");
+}
+
+/* It cannot end: what it has to print goes into a pipe that nobody reads. */
+static void clog_up(void)
+{
+	char page[4096] = "";
+	FILE *f;
+	int fds[2];
+
+	dmabuf_require(!pipe2(fds, O_NONBLOCK), "no pipe");
+	while (write(fds[1], page, sizeof(page)) > 0)
+		;
+	fcntl(fds[1], F_SETFL, 0);
+	f = fdopen(fds[1], "w");
+	dmabuf_require(f, "no stream");
+	fputs("more", f);
+}
+
+static void violates_and_hangs(void)
+{
+	clog_up();
+	dmabuf_stage("giving up");
+	dmabuf_violation("PIN", "found before it hung\n");
+}
+
+static void passes_and_hangs(void)
+{
+	clog_up();
+	dmabuf_saw("PIN", "all is well");
+	dmabuf_stage("giving up");
 }
 
 static void skips(void)
@@ -72,6 +184,13 @@ static void hangs(void)
 static void dies(void)
 {
 	dmabuf_stage("dying");
+	raise(SIGABRT);
+}
+
+/* By somebody else, as far as can be seen. */
+static void is_killed(void)
+{
+	dmabuf_stage("using much memory");
 	raise(SIGKILL);
 }
 
@@ -79,12 +198,6 @@ static void exits(void)
 {
 	dmabuf_stage("leaving early");
 	_exit(0);
-}
-
-static void fails_in_igt(void)
-{
-	errno = 0;
-	igt_assert_f(false, "asserted in the child\n");
 }
 
 static void grandchild_violates(void)
@@ -112,9 +225,21 @@ static const struct {
 	{ "faults", faults },
 	{ "hangs", hangs },
 	{ "dies", dies },
+	{ "is-killed", is_killed },
 	{ "exits", exits },
-	{ "fails-in-igt", fails_in_igt },
 	{ "grandchild-violates", grandchild_violates },
+	{ "sees-nothing", sees_nothing },
+	{ "passes-in-part", passes_in_part },
+	{ "skips-in-all-parts", skips_in_all_parts },
+	{ "violates-in-part", violates_in_part },
+	{ "skips-at-last", skips_at_last },
+	{ "hangs-in-set-up", hangs_in_set_up },
+	{ "dies-in-set-up", dies_in_set_up },
+	{ "hangs-in-set-up-at-last", hangs_in_set_up_at_last },
+	{ "is-slow", is_slow },
+	{ "is-large", is_large },
+	{ "violates-and-hangs", violates_and_hangs },
+	{ "passes-and-hangs", passes_and_hangs },
 	{ "passes-after-all", passes },
 };
 
@@ -153,6 +278,7 @@ static ssize_t make_up(void *addr, size_t length)
 static const struct gup_user made_up_user = {
 	.name = "made-up",
 	.description = "nothing that exists",
+	.fast = true,
 	.setup = no_setup,
 	.attempt = make_up,
 };

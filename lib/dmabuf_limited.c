@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/*
+ * dmabuf_limited(): a judgement in a process of its own, with a time limit for each
+ * thing that it tries.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "dmabuf_contract.h"
+#include "dmabuf_outcome.h"
+#include "igt.h"
+
+/* What SIGKILL cannot end in this many seconds is stuck in the kernel. */
+#define KILL_GRACE 3
+
+struct outcome *dmabuf_outcome;
+bool dmabuf_in_child;
+
+static struct timespec start;
+static pid_t child;
+
+/* Where to go on if an access faults that may. */
+static sigjmp_buf faulted;
+static volatile bool may_fault;
+
+static long since_start(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
+}
+
+static void renew_deadline(void)
+{
+	dmabuf_outcome->deadline = since_start() +
+		(dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
+}
+
+void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(dmabuf_outcome->text, sizeof(dmabuf_outcome->text), fmt, ap);
+	va_end(ap);
+	renew_deadline();
+	dmabuf_outcome->verdict = verdict;
+	fflush(NULL);
+	_exit(IGT_EXIT_SUCCESS);
+}
+
+static void bad_access(int sig, siginfo_t *info, void *context)
+	__attribute__((noreturn));
+static void bad_access(int sig, siginfo_t *info, void *context)
+{
+	if (may_fault)
+		siglongjmp(faulted, 1);
+	if (dmabuf_outcome->setting_up)
+		dmabuf_conclude(SKIPPED, "SIG%s while %s", sigabbrev_np(sig),
+				dmabuf_outcome->stage);
+	dmabuf_violation("WHOLE", "SIG%s at address %p while %s\n", sigabbrev_np(sig),
+			 info->si_addr, dmabuf_outcome->stage);
+}
+
+/* In the child: what upstream's and our core do about signals is not for it. */
+static void handle_signals(void)
+{
+	struct sigaction sa = { .sa_sigaction = bad_access, .sa_flags = SA_SIGINFO };
+	static const int defaults[] = {
+		SIGILL, SIGABRT, SIGFPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT,
+	};
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		signal(defaults[i], SIG_DFL);
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+	/* A limit on file sizes is an errno like any other: EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* True in the child, with a fresh outcome. */
+static bool begin(int seconds)
+{
+	struct outcome *o = dmabuf_outcome;
+
+	if (!o)
+		o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	igt_assert_f(o != MAP_FAILED, "no memory that is shared with a child\n");
+	dmabuf_outcome = o;
+	o->verdict = NONE;
+	o->setting_up = true;
+	o->limit = seconds;
+	o->extra = o->num_saw = o->num_unseen = 0;
+	o->text[0] = 0;
+	strcpy(o->stage, "starting");
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	renew_deadline();
+
+	child = dmabuf_fork();
+	igt_assert_f(child >= 0, "no child: %s\n", strerror(errno));
+	if (child)
+		return false;
+	dmabuf_in_child = true;
+	handle_signals();
+	return true;
+}
+
+/* Until something may have happened, and no longer than to the deadline. */
+static void nap(int pidfd, long left)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd >= 0)
+		poll(&pfd, 1, left);
+	else
+		usleep(2000);	/* the kernel, or who filters its calls, has no pidfd_open() */
+}
+
+/*
+ * Waits for the child's end or for its deadline, which it moves on with each stage. What
+ * it came to before it hung or died stands. Else the exporter is to blame, unless it was
+ * a set-up or a control, or somebody killed it. Returns whether it had to be killed.
+ */
+static bool await(char *why, size_t len)
+{
+	struct outcome *o = dmabuf_outcome;
+	int pidfd = syscall(SYS_pidfd_open, child, 0), status = 0;
+	bool killed = false, gone = false;
+
+	why[0] = 0;
+	while (!gone) {
+		long left = o->deadline - since_start();
+
+		if (left > 0) {
+			nap(pidfd, left);
+		} else if (!killed) {
+			kill(child, SIGKILL);
+			killed = true;
+			o->deadline = since_start() + KILL_GRACE * 1000;
+		} else {
+			break;
+		}
+		gone = waitpid(child, &status, WNOHANG);
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+
+	if (killed)
+		snprintf(why, len, "it did not end within %u s%s: %s", o->limit + o->extra,
+			 gone ? " and was killed" :
+			 ", nor when it was killed: it is stuck in the kernel", o->stage);
+	if (o->verdict != NONE)
+		return killed;
+
+	if (!killed && WIFSIGNALED(status))
+		snprintf(why, len, "it died of SIG%s%s while %s", sigabbrev_np(WTERMSIG(status)),
+			 WTERMSIG(status) == SIGKILL ?
+			 ", by which the kernel ends processes when memory is short," : "",
+			 o->stage);
+	else if (!killed)
+		snprintf(why, len, "the child ended without a verdict while %s", o->stage);
+	if (o->setting_up ? WIFSIGNALED(status) || killed :
+	    !killed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+		snprintf(o->text, sizeof(o->text), "%s", why);
+		o->verdict = SKIPPED;
+	}
+	return killed;
+}
+
+bool __dmabuf_limited_enter(int seconds)
+{
+	struct outcome *o;
+	char why[512];
+	bool killed;
+
+	dmabuf_watch_kernel();
+	if (begin(seconds))
+		return true;
+	o = dmabuf_outcome;
+	killed = await(why, sizeof(why));
+
+	if (o->verdict == SKIPPED && o->num_saw) {
+		dmabuf_unseen(dmabuf_judged(), "%s", o->text);
+		o->verdict = HELD;
+	}
+	if (o->verdict == HELD && !o->num_saw) {
+		snprintf(o->text, sizeof(o->text), "%s", o->num_unseen ? o->unseen[0].text :
+			 "nothing was seen by which it could be judged");
+		o->verdict = SKIPPED;
+	}
+	if (o->verdict == HELD || o->verdict == SKIPPED)
+		dmabuf_kernel_must_be_quiet();
+	dmabuf_print_notes();
+
+	switch (o->verdict) {
+	case HELD:
+		if (killed)
+			igt_warn("it had come to an end, but %s\n", why);
+		return false;
+	case SKIPPED:
+		igt_skip("%s\n", o->text);
+	case VIOLATED:
+		igt_critical("%s", o->text);
+		if (killed)
+			igt_critical("and then %s\n", why);
+		igt_fail(IGT_EXIT_FAILURE);
+	case NONE:
+		break;
+	}
+	igt_critical("%s\n", why);
+	igt_fail(IGT_EXIT_FAILURE);
+}
+
+void __dmabuf_limited_leave(void)
+{
+	dmabuf_conclude(HELD, "%s", "");
+}
+
+const char *dmabuf_limited_skips(void (*fn)(const void *arg), const void *arg)
+{
+	static char why[512];
+
+	if (begin(DMABUF_LIMIT)) {
+		fn(arg);
+		dmabuf_conclude(HELD, "%s", "");
+	}
+	await(why, sizeof(why));
+	if (dmabuf_outcome->verdict == HELD)
+		return NULL;
+	snprintf(why, sizeof(why), "%.*s", (int)strcspn(dmabuf_outcome->text, "\n"),
+		 dmabuf_outcome->text);
+	return why;
+}
+
+bool dmabuf_load_faults(const void *addr)
+{
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	(void)*(const volatile uint32_t *)addr;
+	may_fault = false;
+	return false;
+}
+
+bool dmabuf_store_faults(void *addr, uint32_t value)
+{
+	if (sigsetjmp(faulted, 1)) {
+		may_fault = false;
+		return true;
+	}
+	may_fault = true;
+	*(volatile uint32_t *)addr = value;
+	may_fault = false;
+	return false;
+}
+
+static void set_stage(bool setting_up, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+static void set_stage(bool setting_up, const char *fmt, va_list ap)
+{
+	if (!dmabuf_in_child)
+		return;
+	vsnprintf(dmabuf_outcome->stage, sizeof(dmabuf_outcome->stage), fmt, ap);
+	dmabuf_outcome->setting_up = setting_up;
+	renew_deadline();
+}
+
+void dmabuf_stage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_stage(false, fmt, ap);
+	va_end(ap);
+}
+
+void dmabuf_setup(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_stage(true, fmt, ap);
+	va_end(ap);
+}
+
+void dmabuf_limit_for(size_t bytes)
+{
+	if (!dmabuf_in_child)
+		return;
+	dmabuf_outcome->extra = bytes >> 20;
+	renew_deadline();
+}
+
+pid_t dmabuf_fork(void)
+{
+	pid_t parent = getpid(), pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(IGT_EXIT_FAILURE);
+	}
+	return pid;
+}
+
+void dmabuf_inherit_verdict(void)
+{
+	if (dmabuf_outcome->verdict != NONE)
+		_exit(IGT_EXIT_SUCCESS);
+}

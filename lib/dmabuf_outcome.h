@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DMABUF_OUTCOME_H
+#define DMABUF_OUTCOME_H
+
+/*
+ * Between dmabuf_contract.c, which says what a judgement is, dmabuf_limited.c, which
+ * has it made in another process, and dmabuf_warn.c, which watches the kernel
+ * meanwhile. Not for tests.
+ */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum verdict { NONE, HELD, SKIPPED, VIOLATED };
+
+/* What was seen, or was not and why; the same again is counted. */
+struct note {
+	char clauses[64];
+	char text[240];
+	unsigned int count;
+};
+
+/* What the child tells its parent, in memory that both share. */
+struct outcome {
+	enum verdict verdict;
+	volatile bool setting_up;	/* what hangs or dies now is not the exporter's */
+	volatile long deadline;		/* milliseconds after start */
+	unsigned int limit;		/* seconds that a stage gets */
+	unsigned int extra;		/* and what the size of the buffer adds */
+	unsigned int num_saw, num_unseen;
+	struct note saw[64], unseen[32];
+	char stage[256];
+	char text[4096];
+};
+
+extern struct outcome *dmabuf_outcome;	/* NULL before the first limited block */
+extern bool dmabuf_in_child;
+
+/* Ends the child with its verdict. */
+void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
+	__attribute__((noreturn)) __attribute__((format(printf, 2, 3)));
+
+/* Prints what was seen and what was not. */
+void dmabuf_print_notes(void);
+
+/* From here on the kernel is watched; then: whether it complained (WARN). */
+void dmabuf_watch_kernel(void);
+void dmabuf_kernel_must_be_quiet(void);
+
+#endif /* DMABUF_OUTCOME_H */
