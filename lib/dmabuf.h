@@ -81,6 +81,7 @@ struct dmabuf_exporter {
 struct dmabuf_way {
 	const char *name;
 	const char *clause;	/* what it adds to the clauses judged through it */
+	bool of_importer;	/* it is the mmap of another driver than the exporter */
 	const char *description;
 
 	/*
@@ -103,6 +104,14 @@ struct dmabuf_way {
 extern const struct dmabuf_way *const dmabuf_ways[];
 #define for_each_dmabuf_way(w) \
 	for (const struct dmabuf_way *const *__w = dmabuf_ways, *w; (w = *__w); __w++)
+
+/*
+ * Those that lead to the exporter's own mmap without another driver between, for what is
+ * up to that alone: an importer that passes on what it is asked adds nothing.
+ */
+#define for_each_dmabuf_own_way(w) \
+	for_each_dmabuf_way(w) \
+		if ((w)->of_importer) {} else
 
 /*
  * dmabuf_find_devices:

@@ -25,6 +25,9 @@ struct dmabuf_check {
  */
 void dmabuf_run_checks(const struct dmabuf_check *checks, size_t size);
 
+/* The same by the ways alone that lead through no importer. */
+void dmabuf_run_own_checks(const struct dmabuf_check *checks, size_t size);
+
 /*
  * dmabuf_dynamic, dmabuf_dynamic_if:
  *

@@ -67,7 +67,8 @@ static void private(struct dmabuf_mapping *m, bool touch)
 	if (m->addr == MAP_FAILED) {
 		dmabuf_saw("WHOLE", "MAP_PRIVATE is refused, as it may be (%s)",
 			   strerrorname_np(errno));
-		dmabuf_skip("MAP_PRIVATE is refused, as it may be");
+		m->refused = true;
+		return;
 	}
 	munmap(m->addr, m->buf->size);
 	map(m, NULL, 0, m->buf->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, touch);

@@ -18,6 +18,7 @@ struct dmabuf_mapping {
 	size_t offset;
 	int prot;		/* what may be done through it */
 	bool shared;		/* a write reaches the buffer */
+	bool refused;		/* which is right, and seen: there is nothing else to judge */
 };
 
 /* A new one is a function and a line in the table. */

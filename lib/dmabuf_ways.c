@@ -163,6 +163,7 @@ static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int
 static const struct dmabuf_way way_import = {
 	.name = "import",
 	.clause = "ENTRY",
+	.of_importer = true,
 	.description = "the GEM mmap of another device that imported the buffer",
 	.why_not = no_import,
 	.map = map_import,

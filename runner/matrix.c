@@ -29,34 +29,77 @@ static size_t word(struct words *list, const char *s, size_t len)
 	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
 		for (size_t len = strcspn(at, " "); len; len = 0)
 
-enum cell { NOTHING, SKIPPED, HELD, WARNED, BROKEN };
-
-static const char *const cell_names[] = {
-	[NOTHING] = ".", [SKIPPED] = "skip", [HELD] = "pass", [WARNED] = "warn",
-	[BROKEN] = "FAIL",
+/* What results say of a clause, together. */
+enum {
+	SKIPPED = 1, HELD = 2, WARNED = 4, BROKEN = 8,
 };
 
+static const char *cell_name(unsigned int cell)
+{
+	if (cell & BROKEN)
+		return "FAIL";
+	if (cell & WARNED)
+		return "warn";
+	if (cell & HELD)
+		return cell & SKIPPED ? "part" : "pass";
+	return cell & SKIPPED ? "skip" : ".";
+}
+
+/* Whether a line "KIND: CLAUSES: TEXT" of what a test printed has this clause. */
+static bool notes_have(const struct result *r, const char *kind, const char *clause)
+{
+	const size_t len = strlen(clause);
+
+	for (const char *at = r->out; *at; at = next_line(at)) {
+		const char *word;
+
+		if (!starts_with(at, kind, &word))
+			continue;
+		for (; *word >= 'A' && *word <= 'Z'; word += strspn(word, " ")) {
+			size_t n = strcspn(word, " :\n");
+
+			if (n == len && !strncmp(word, clause, n))
+				return true;
+			word += n;
+			if (*word == ':')
+				break;
+		}
+	}
+	return false;
+}
+
+static bool says_what_it_saw(const struct result *r)
+{
+	for (const char *at = r->out; *at; at = next_line(at))
+		if (starts_with(at, "Saw: ", NULL))
+			return true;
+	return false;
+}
+
 /*
- * A failure that names a clause breaks that one and says nothing of the others;
- * one that names none (a crash, a timeout) leaves all of them in doubt. A warning
- * of the kernel or the test is no proof that a clause is broken.
+ * A pass is one of the clauses that the test saw hold; of the others that it is about,
+ * and of those that it could not see, it was no judge. A failure that names a clause breaks
+ * that one and says nothing of the others; one that names none (a crash, a timeout) leaves
+ * all of them in doubt. A warning of the kernel or the test is no proof that a clause is
+ * broken.
  */
-static enum cell judge(const struct result *r, const char *clause)
+static unsigned int judge(const struct result *r, const char *clause)
 {
 	if (r->verdict == PASS)
-		return HELD;
+		return (!says_what_it_saw(r) || notes_have(r, "Saw: ", clause) ? HELD : 0) |
+		       (notes_have(r, "Unseen: ", clause) ? SKIPPED : 0);
 	if (!verdict_is_bad(r->verdict))
-		return SKIPPED;
+		return notes_have(r, "Saw: ", clause) ? HELD : SKIPPED;
 	if (r->verdict == WARN || r->verdict == DMESG_WARN)
 		return WARNED;
-	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : NOTHING;
+	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : 0;
 }
 
 static void print_matrix(FILE *f, const struct run_results *run)
 {
 	struct words rows = { }, columns = { };
 	size_t width = 0, first, last;
-	enum cell *cells;
+	unsigned int *cells;
 
 	for (size_t i = 0; i < run->count; i++) {
 		const struct result *r = &run->results[i];
@@ -81,12 +124,9 @@ static void print_matrix(FILE *f, const struct run_results *run)
 			continue;
 		for_each_clause(at, len, r) {
 			size_t column = word(&columns, at, len);
-			enum cell *cell = &cells[word(&rows, r->dynamic, strlen(r->dynamic)) *
-						 columns.count + column];
-			enum cell is = judge(r, columns.words[column]);
 
-			if (is > *cell)
-				*cell = is;
+			cells[word(&rows, r->dynamic, strlen(r->dynamic)) * columns.count +
+			      column] |= judge(r, columns.words[column]);
 		}
 	}
 
@@ -108,7 +148,7 @@ static void print_matrix(FILE *f, const struct run_results *run)
 			fprintf(f, "%-*s", (int)width, rows.words[row]);
 			for (size_t i = first; i < last; i++) {
 				int len = strlen(columns.words[i]);
-				const char *cell = cell_names[cells[row * columns.count + i]];
+				const char *cell = cell_name(cells[row * columns.count + i]);
 
 				if (i + 1 < last)
 					fprintf(f, "  %-*s", len < 4 ? 4 : len, cell);
@@ -119,6 +159,53 @@ static void print_matrix(FILE *f, const struct run_results *run)
 		}
 	}
 	free(cells);
+}
+
+/* What no verdict covers: the reasons, and whom each is about. */
+struct unjudged {
+	struct words reasons;
+	struct words *of;	/* for each reason */
+};
+
+static void add_unjudged(struct unjudged *all, const struct result *r, char *reason)
+{
+	const char *name = r->dynamic ?: r->subtest ?: r->binary;
+	size_t before = all->reasons.count;
+	size_t i = word(&all->reasons, reason, strlen(reason));
+
+	if (all->reasons.count > before) {
+		all->of = xrealloc(all->of, all->reasons.count * sizeof(*all->of));
+		all->of[i] = (struct words){ };
+	}
+	word(&all->of[i], name, strlen(name));
+	free(reason);
+}
+
+static void print_unjudged(FILE *f, const struct run_results *run)
+{
+	struct unjudged all = { };
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+		const char *text;
+
+		if (result_is_told_by_parts(run, i))
+			continue;
+		if (r->verdict == SKIP && r->message[0])
+			add_unjudged(&all, r, xasprintf("%s%s%s", r->clauses,
+							r->clauses[0] ? ": " : "", r->message));
+		for (const char *at = r->out; *at; at = next_line(at))
+			if (starts_with(at, "Unseen: ", &text))
+				add_unjudged(&all, r, xstrndup(text, strcspn(text, "\n")));
+	}
+	if (all.reasons.count)
+		fprintf(f, "\nnot judged:\n");
+	for (size_t i = 0; i < all.reasons.count; i++) {
+		fprintf(f, "    %s (", all.reasons.words[i]);
+		for (size_t j = 0; j < all.of[i].count; j++)
+			fprintf(f, "%s%s", j ? ", " : "", all.of[i].words[j]);
+		fprintf(f, ")\n");
+	}
 }
 
 static void print_failure(FILE *f, const struct result *r)
@@ -184,6 +271,7 @@ void matrix_print(const struct run_results *run)
 
 	print_failures(f, run);
 	print_matrix(f, run);
+	print_unjudged(f, run);
 	print_sums(f, run);
 	fclose(f);
 	/* What tests print must not drive the terminal. */

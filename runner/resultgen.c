@@ -292,16 +292,26 @@ static void read_skip(struct result *r)
 {
 	static const char *const noise[] = {
 		"Starting ", "Subtest ", "Dynamic subtest ", "Clause: ", "IGT-Version: ",
+		"Saw: ", "Unseen: ", "Not asked of ", "Test requirement not met in ",
+		"Test requirement: ",
 	};
+
+	const char *not_asked = NULL;
 
 	for (const char *at = r->out; *at; at = next_line(at)) {
 		size_t i = 0;
 
+		starts_with(at, "Not asked of ", &not_asked);
 		while (i < sizeof(noise) / sizeof(noise[0]) &&
 		       !starts_with(at, noise[i], NULL))
 			i++;
 		if (i == sizeof(noise) / sizeof(noise[0]) && *at != '\n')
 			r->message = join(r->message, at, strcspn(at, "\n"), " ");
+	}
+	/* Why nobody was asked, by the last who was not. */
+	if (!r->dynamic && not_asked) {
+		not_asked += strcspn(not_asked, " \n");
+		r->message = join(r->message, not_asked, strcspn(not_asked, "\n"), "");
 	}
 }
 

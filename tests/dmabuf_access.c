@@ -240,7 +240,7 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
-	for_each_dmabuf_way(way) {
+	for_each_dmabuf_own_way(way) {
 		for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
 			const struct access *a = &accesses[i];
 

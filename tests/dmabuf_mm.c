@@ -646,9 +646,9 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
-	dmabuf_run_checks(checks, SIZE);
+	dmabuf_run_own_checks(checks, SIZE);
 
-	for_each_dmabuf_way(way) {
+	for_each_dmabuf_own_way(way) {
 		igt_describe_f("A buffer of 1 MiB is mapped by %s, by the only process of a memory "
 			       "cgroup (version 2): touching it does not let the group's mapped "
 			       "memory grow, as touching a memfd does. Source: #0. Clauses: "

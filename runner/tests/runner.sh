@@ -76,6 +76,10 @@ says '    the evidence'
 says '^good *pass  pass$'
 says '^bad *\.     FAIL$'
 says '^none *skip  skip$'
+says '^some *part  [.]$'
+says '^all *pass  pass$'
+says '^    A B: not here (none)$'
+says '^    A: its back: no mirror (some)$'
 says '\\x01\\x1b\[1m<&>"\\xff\\xc3( ä'
 check 'nothing drives the terminal' test -z "$(LC_ALL=C tr -d "\n\t -~\200-\377" < "$work/last")"
 check 'junit.xml is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
@@ -95,6 +99,7 @@ verdict dynamic none
 verdict dynamic@good pass
 verdict dynamic@bad fail 'B: the rule in words'
 verdict dynamic@none skip 'not here'
+verdict dynamic@some pass
 verdict dynamic-crash none
 verdict dynamic-crash@good pass
 verdict dynamic-crash@bad incomplete
