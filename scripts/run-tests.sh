@@ -226,8 +226,10 @@ else
 	exec 9<&-
 fi
 
-# The runner's own arguments; matrix and junit.xml come once all is done.
-set -- --no-report
+# The runner's own arguments. The guest may be booted more than once, so that matrix
+# and junit.xml come once all is done; here whoever resumes the run has them, too.
+set --
+[ -n "$host" ] || set -- --no-report
 [ -z "$include" ] || set -- "$@" -t "$include"
 [ -z "$exclude" ] || set -- "$@" -x "$exclude"
 
@@ -289,16 +291,17 @@ if [ ! -f "$results/joblist.txt" ]; then
 	exit 2
 fi
 if [ ! -f "$results/endtime.txt" ]; then
-	"$stage$bin/dmabuf_results" "$results" || :
+	[ -n "$host" ] || "$stage$bin/dmabuf_results" "$results" || :
 	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
 fi
+[ -z "$host" ] || exit $rc
 rc=0
 "$stage$bin/dmabuf_results" "$results" >"$tmp/report" || rc=$?
 cat "$tmp/report"
 
 # The guest's command that comes to the first failure again.
 alone=$(sed -n 's/^ *run it alone: //p' "$tmp/report" | head -n 1)
-if [ -n "$alone" ] && [ -z "$host" ]; then
+if [ -n "$alone" ]; then
 	IFS='
 '
 	set -f
