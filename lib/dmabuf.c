@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
 
@@ -18,9 +19,8 @@ static const struct dmabuf_exporter_kind *const kinds[] = {
 	&dmabuf_v4l2,
 };
 
-#define MAX_EXPORTERS 64
-
-static struct dmabuf_exporter exporters[MAX_EXPORTERS];
+/* Each by itself: who has a pointer to one keeps it when the table grows. */
+static struct dmabuf_exporter **exporters;
 static unsigned int num_exporters;
 
 void dmabuf_find_devices(void)
@@ -28,11 +28,68 @@ void dmabuf_find_devices(void)
 	num_exporters = 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kinds[i]->find(kinds[i]);
+	dmabuf_choose_exporters();
 }
 
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i)
 {
-	return i < num_exporters ? &exporters[i] : NULL;
+	return i < num_exporters ? exporters[i] : NULL;
+}
+
+/* Calls fn for each pattern of DMABUF_EXPORTERS; whether there are any. */
+static bool for_each_pattern(void (*fn)(const char *pattern, void *data), void *data)
+{
+	const char *env = getenv("DMABUF_EXPORTERS");
+	char *copy = env ? strdup(env) : NULL, *rest = copy, *pattern;
+	bool any = false;
+
+	igt_assert(copy || !env);
+	while ((pattern = strsep(&rest, " "))) {
+		if (!pattern[0])
+			continue;
+		any = true;
+		fn(pattern, data);
+	}
+	free(copy);
+	return any;
+}
+
+struct match {
+	const char *name;
+	bool found;
+};
+
+static void match_name(const char *pattern, void *data)
+{
+	struct match *m = data;
+
+	m->found |= !fnmatch(pattern, m->name, 0);
+}
+
+bool dmabuf_exporter_is_chosen(const char *name)
+{
+	struct match m = { .name = name };
+
+	return !for_each_pattern(match_name, &m) || m.found;
+}
+
+static void must_match_some(const char *pattern, void *unused)
+{
+	for_each_dmabuf_exporter(e)
+		if (!fnmatch(pattern, e->name, 0))
+			return;
+	igt_warn("DMABUF_EXPORTERS: no exporter's name matches '%s'\n", pattern);
+}
+
+void dmabuf_choose_exporters(void)
+{
+	unsigned int chosen = 0;
+
+	for_each_pattern(must_match_some, NULL);
+	for (unsigned int i = 0; i < num_exporters; i++)
+		if (dmabuf_exporter_is_chosen(exporters[i]->name))
+			exporters[chosen++] = exporters[i];
+	num_exporters = chosen;
 }
 
 static bool exists(const char *name)
@@ -49,12 +106,12 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 {
 	static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	struct dmabuf_exporter *e = &exporters[num_exporters];
+	struct dmabuf_exporter *e = calloc(1, sizeof(*e));
 	char name[48];
 	va_list ap;
 
-	igt_assert_f(num_exporters < MAX_EXPORTERS, "more than %d exporters\n",
-		     MAX_EXPORTERS);
+	exporters = realloc(exporters, (num_exporters + 1) * sizeof(*exporters));
+	igt_assert_f(e && exporters, "no memory for %u exporters\n", num_exporters + 1);
 	va_start(ap, name_fmt);
 	vsnprintf(name, sizeof(name), name_fmt, ap);
 	va_end(ap);
@@ -67,7 +124,7 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 	snprintf(e->path, sizeof(e->path), "%s", path);
 	e->kind = kind;
 	e->type = type;
-	num_exporters++;
+	exporters[num_exporters++] = e;
 	return e;
 }
 

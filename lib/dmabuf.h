@@ -116,9 +116,24 @@ extern const struct dmabuf_way *const dmabuf_ways[];
 /*
  * dmabuf_find_devices:
  *
- * Looks for exporters. For a fixture; never skips or fails.
+ * Looks for exporters, of which DMABUF_EXPORTERS may choose some. For a fixture; never
+ * skips or fails. A pattern that matches none of them is a warning.
  */
 void dmabuf_find_devices(void);
+
+/*
+ * dmabuf_choose_exporters:
+ *
+ * Forgets those whose names match none of the shell patterns in the environment
+ * variable DMABUF_EXPORTERS, which are separated by blanks; none, if it has none.
+ * dmabuf_find_devices() does this at its end, when second exporters of a name have got
+ * theirs: these names are the same, whatever is chosen.
+ */
+void dmabuf_choose_exporters(void);
+
+/* Whether such a pattern matches the name, or there is none. */
+bool dmabuf_exporter_is_chosen(const char *name);
+
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
 #define for_each_dmabuf_exporter(e) \
 	for (unsigned int __i = 0; __i != ~0u; __i = ~0u) \
@@ -129,7 +144,8 @@ const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);
  * dmabuf_exporter_add:
  *
  * For a kind's find(). The name is made fit for a subtest's; a second exporter
- * of the same name gets -2 behind it, in the order in which they were found.
+ * of the same name gets -2 behind it, in the order in which they were found. What it
+ * returns stays where it is, however many more there are.
  */
 struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *kind,
 					    unsigned int type, const char *path,

@@ -232,6 +232,7 @@ set --
 [ -n "$host" ] || set -- --no-report
 [ -z "$include" ] || set -- "$@" -t "$include"
 [ -z "$exclude" ] || set -- "$@" -x "$exclude"
+[ -z "${DMABUF_EXPORTERS-}" ] || set -- "$@" -e "DMABUF_EXPORTERS=$DMABUF_EXPORTERS"
 
 run_here() {
 	if [ "$(id -u)" != 0 ]; then

@@ -490,6 +490,32 @@ int dmabuf_main()
 		}
 	}
 
+	igt_describe("However many exporters there are, each stays where it was.");
+	igt_subtest("many") {
+		struct dmabuf_exporter *added[1000];
+		unsigned int first = 0;
+
+		while (dmabuf_exporter_get(first))
+			first++;
+		for (size_t i = 0; i < 1000; i++) {
+			added[i] = dmabuf_exporter_add(&made_up_kind, i, "", "many-%zu", i);
+			added[i]->moves = i % 2;
+		}
+		for (size_t i = 0; i < 1000; i++)
+			igt_assert_f(dmabuf_exporter_get(first + i) == added[i] &&
+				     added[i]->type == i && added[i]->moves == i % 2,
+				     "exporter %zu is another one\n", i);
+	}
+
+	igt_describe("DMABUF_EXPORTERS chooses exporters, by patterns of the shell.");
+	igt_subtest("chosen") {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			dmabuf_exporter_add(&made_up_kind, 0, "", "%s", names[i].given);
+		dmabuf_choose_exporters();
+		for_each_dmabuf_exporter(e)
+			igt_info("chosen: %s\n", e->name);
+	}
+
 	igt_describe("What needs --disruptive skips without it.");
 	igt_subtest("disruptive")
 		dmabuf_require_disruptive("spoils the day");
