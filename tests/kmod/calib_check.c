@@ -6,7 +6,7 @@
  *
  *	cc -O2 -pthread -static -o calib_check calib_check.c
  *
- * Prints "ok NAME WHAT" or "not ok NAME WHAT: WHY" for every row, as root in the
+ * Prints "ok NAME WHAT" or "not ok NAME WHAT: WHY" for every row and rule, as root in the
  * lab, and fails if one was not ok. A row that it does not know is not ok.
  */
 #define _GNU_SOURCE
@@ -31,6 +31,7 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dmabuf_calib.h"
@@ -43,8 +44,8 @@
 static const char *row;
 static int dev, buf;
 static char why[512];
-static sigjmp_buf on_bus;
-static volatile bool expect_bus;
+static __thread sigjmp_buf on_bus;
+static __thread volatile bool expect_bus;
 
 static void bus(int sig)
 {
@@ -1103,8 +1104,900 @@ static bool imports(void)
 	return true;
 }
 
+/*
+ * Rules. Each check has a buffer of an exporter that obeys but where its line says
+ * otherwise.
+ */
+
+static int on_rules(const char *line)
+{
+	int fd = open(DMA_CALIB_RULES, O_WRONLY | O_CLOEXEC);
+	int ret = write(fd, line, strlen(line)) < 0 ? errno : 0;
+
+	close(fd);
+	return ret;
+}
+
+static bool read_faults(const volatile uint32_t *p)
+{
+	bool hit = false;
+
+	expect_bus = true;
+	if (sigsetjmp(on_bus, 1))
+		hit = true;
+	else
+		(void)*p;
+	expect_bus = false;
+	return hit;
+}
+
+static int another(size_t size)
+{
+	return alloc_from(dev, size, O_RDWR);
+}
+
+static void *faults_in_thread(void *p)
+{
+	return (void *)(uintptr_t)read_faults(p);
+}
+
+static bool thread_faults(void *p)
+{
+	pthread_t thread;
+	void *hit;
+
+	pthread_create(&thread, NULL, faults_in_thread, p);
+	pthread_join(thread, &hit);
+	return hit;
+}
+
+static bool child_faults(uint32_t *p)
+{
+	return read_faults(p);
+}
+
+static bool if_size(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(faults(map(another(SIZE + PAGE), SIZE)));
+	return true;
+}
+
+static bool if_buffer(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(faults(map(another(SIZE), SIZE)));
+	want(!faults(map(another(SIZE), SIZE)));
+	return true;
+}
+
+static bool if_buffers(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	int fd;
+
+	want(!faults(p));
+	fd = another(SIZE);
+	want(faults(word(p, 1)));
+	close(fd);
+	usleep(100000);
+	want(!faults(word(p, 1)));
+	return true;
+}
+
+static bool if_mappings(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(!faults(p));
+	q = map(buf, SIZE);
+	want(faults(word(p, 1)));
+	munmap(q, SIZE);
+	want(!faults(word(p, 1)));
+	return true;
+}
+
+static bool if_moves(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	want(!faults(p));
+	want(!move() && faults(p));
+	q = map(buf, SIZE);
+	want(faults(q) == !strstr(row, "moved"));
+	return true;
+}
+
+static bool if_sync(void)
+{
+	const bool begins = strstr(row, "begins"), ends = strstr(row, "ends");
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	want(faults(word(p, 1)) == !ends);
+	want(!sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	want(faults(word(p, 2)) == (begins || ends));
+	return true;
+}
+
+static bool if_sync_direction(void)
+{
+	const bool reads = strstr(row, "reads");
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+	want(faults(word(p, 1)) == reads);
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE));
+	want(faults(word(p, 2)) == !reads);
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	want(faults(word(p, 3)));
+	return true;
+}
+
+static bool if_attached(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	int fd;
+
+	want(!faults(p));
+	fd = import(DMA_CALIB_IMPORT_BROKEN);
+	want(fd >= 0 && faults(word(p, 1)));
+	close(fd);
+	want(faults(word(p, 1)) == !strstr(row, "attached"));
+	return true;
+}
+
+static bool if_closed(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	close(dev);
+	want(faults(word(p, 1)));
+	return true;
+}
+
+static bool if_fd_read_only(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(read_faults(map_at(NULL, alloc_from(dev, SIZE, O_RDONLY), SIZE, PROT_READ,
+				MAP_SHARED, 0)));
+	return true;
+}
+
+static void *maps_and_faults(void *unused)
+{
+	return (void *)(uintptr_t)faults(map(buf, SIZE));
+}
+
+static bool if_thread(void)
+{
+	const bool other = strstr(row, "other");
+	uint32_t *p = map(buf, SIZE);
+	pthread_t thread;
+	void *hit;
+
+	want(!faults(p));
+	want(thread_faults(word(p, 1)));
+	pthread_create(&thread, NULL, maps_and_faults, NULL);
+	pthread_join(thread, &hit);
+	want(!hit == other);
+	return true;
+}
+
+static bool if_mapping(void)
+{
+	want(!faults(map(buf, SIZE)) && faults(map(buf, SIZE)) && !faults(map(buf, SIZE)));
+	return true;
+}
+
+static bool if_offset(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(!faults(map_at(NULL, buf, SIZE - PAGE, RW, MAP_SHARED, PAGE)));
+	want(faults(map_at(NULL, buf, SIZE - 2 * PAGE, RW, MAP_SHARED, 2 * PAGE)));
+	return true;
+}
+
+static bool if_length(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(faults(map(buf, SIZE - PAGE)));
+	return true;
+}
+
+static bool if_it_is_aligned(void)
+{
+	buf = another(2 * PMD);
+	want(!faults(map_at(aligned(3 * PMD) + PAGE / 4, buf, 2 * PMD, RW, MAP_SHARED, 0)));
+	want(faults(map_at(aligned(PMD), buf, PMD, RW, MAP_SHARED, PMD)));
+	return true;
+}
+
+static bool child_maps_and_faults(uint32_t *p)
+{
+	return faults(map(buf, SIZE));
+}
+
+static bool if_child(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	want(in_child(child_faults, word(p, 1)));
+	want(!in_child(child_maps_and_faults, p));
+	return !faults(word(p, 1)) || no("in the parent");
+}
+
+static bool if_other_process(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	want(!in_child(child_faults, word(p, 1)));
+	want(in_child(child_maps_and_faults, p));
+	return true;
+}
+
+static bool if_read_only(void)
+{
+	want(!faults(map(buf, SIZE)));
+	want(read_faults(map_at(NULL, buf, SIZE, PROT_READ, MAP_SHARED, 0)));
+	return true;
+}
+
+static bool if_private(void)
+{
+	want(map(buf, SIZE) && !map_at(NULL, buf, SIZE, RW, MAP_PRIVATE, 0));
+	return true;
+}
+
+static bool if_locked(void)
+{
+	want(map(buf, SIZE) && !map_at(NULL, buf, SIZE, RW, MAP_SHARED | MAP_LOCKED, 0));
+	return true;
+}
+
+static bool if_native(void)
+{
+	want(!faults(map(buf, SIZE)) && faults(map_native(SIZE)));
+	return true;
+}
+
+static bool passes(uint32_t *p)
+{
+	return true;
+}
+
+static bool if_forks(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p) && in_child(passes, p) && faults(word(p, 1)));
+	want(!faults(map(buf, SIZE)));
+	return true;
+}
+
+static bool if_splits(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p) && !munmap(word(p, 15), PAGE) && faults(word(p, 1)));
+	return true;
+}
+
+static bool if_mremaps(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	p = mremap(p, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, aligned(SIZE));
+	want(p != MAP_FAILED && !faults(p) && faults(word(p, 1)));
+	return true;
+}
+
+static bool if_mprotects(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p) && !mprotect(p, SIZE, PROT_READ) && !mprotect(p, SIZE, RW));
+	want(faults(word(p, 1)));
+	return true;
+}
+
+/* The pages of a mask, and no others. */
+static bool if_pages_are(unsigned int mask)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	for (int i = 0; i < 16; i++)
+		want(faults(word(p, i)) == !!(mask & 1u << i));
+	return true;
+}
+
+static bool if_page(void)
+{
+	return if_pages_are(1 << 3);
+}
+
+static bool if_odd_page_behind_7(void)
+{
+	return if_pages_are(0xaa00);
+}
+
+static bool if_from_end(void)
+{
+	return if_pages_are(0xc000);
+}
+
+static bool if_middle(void)
+{
+	return if_pages_are(1 << 8);
+}
+
+static bool if_nth_fault(void)
+{
+	return if_pages_are(1 << 2);
+}
+
+static bool if_refault(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	want(faults(p) && !faults(word(p, 1)));
+	return true;
+}
+
+static bool store_faults(volatile uint32_t *p)
+{
+	bool hit = false;
+
+	expect_bus = true;
+	if (sigsetjmp(on_bus, 1))
+		hit = true;
+	else
+		*p = 1;
+	expect_bus = false;
+	return hit;
+}
+
+static bool if_store(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!read_faults(p) && store_faults(word(p, 1)));
+	return true;
+}
+
+/* Whether the kernel's own access to the page fails. */
+static bool kernel_faults(void *p)
+{
+	int fds[2];
+	bool hit;
+
+	pipe(fds);
+	hit = write(fds[1], p, 1) != 1;
+	close(fds[0]);
+	close(fds[1]);
+	return hit;
+}
+
+static bool if_user(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!kernel_faults(p) && faults(word(p, 1)));
+	return true;
+}
+
+static void *any_faults(void *p)
+{
+	uintptr_t hits = 0;
+
+	for (int i = 0; i < 16; i++)
+		hits += read_faults(word(p, i));
+	return (void *)hits;
+}
+
+static bool if_others(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	pthread_t thread;
+	void *hit;
+
+	for (int i = 0; i < 16; i++)
+		want(!read_faults(word(p, i)));
+	munmap(p, SIZE);
+	p = map(buf, SIZE);
+	pthread_create(&thread, NULL, any_faults, p);
+	hit = any_faults(q);
+	want(hit || (pthread_join(thread, &hit), hit));
+	return true;
+}
+
+/* What is done. */
+
+static bool refuses_mmap(void)
+{
+	want(map(buf, SIZE) && !map(buf, SIZE) && map(buf, SIZE));
+	return true;
+}
+
+static bool does_wrong(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(*word(q, 2) == 3 && *word(q, 3) == 5 && *word(q, 4) == 5);
+	return true;
+}
+
+static bool does_blank(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	fill(p, SIZE, 1);
+	q = map(buf, SIZE);
+	want(*word(q, 2) == 3 && *word(q, 3) == 0);
+	*word(q, 3) = 9;
+	want(*word(p, 3) == 4 && !pins(word(q, 3)));
+	return true;
+}
+
+static bool does_copy(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	fill(p, SIZE, 1);
+	q = map(buf, SIZE);
+	want(filled(q, SIZE, 1));
+	fill(p, SIZE, 2);
+	want(*word(q, 2) == 4 && *word(q, 3) == 4 && !pins(word(q, 3)));
+	return true;
+}
+
+static bool faults_stale(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	fill(p, SIZE, 1);
+	want(!move() && filled(p, SIZE, 1));
+	q = map(buf, SIZE);
+	fill(q, SIZE, 2);
+	want(*word(p, 2) == 4 && *word(p, 3) == 4 && !pins(word(p, 3)));
+	return true;
+}
+
+static bool leaves_stale(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(filled(q, SIZE, 1));
+	want(!move() && filled(p, SIZE, 1) && filled(q, SIZE, 1));
+	fill(p, SIZE, 2);
+	want(*word(q, 2) == 4 && *word(q, 3) == 4 && !pins(word(q, 3)));
+	/* It is zapped like any other the next time. */
+	want(!move() && *word(p, 3) == 5);
+	return true;
+}
+
+static bool faults_and_loses(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+
+	fill(p, SIZE, 1);
+	q = map(buf, SIZE);
+	touch(q, SIZE);
+	want(*word(p, 2) == 3 && *word(p, 3) == 0);
+	return true;
+}
+
+/* Each event loses the fourth page, and this is it. */
+static bool loses(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	const char *event = row;
+	int fd = -1;
+
+	fill(p, SIZE, 1);
+	if (strstr(event, "detach"))
+		fd = import(DMA_CALIB_IMPORT_BROKEN);
+	if (strstr(event, "at end"))
+		sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	want(filled(p, SIZE, 1));
+
+	if (strstr(event, "mmap"))
+		map(buf, SIZE);
+	else if (strstr(event, "fork"))
+		want(in_child(passes, p));
+	else if (strstr(event, "split"))
+		want(!munmap(word(q, 15), PAGE));
+	else if (strstr(event, "mremap"))
+		mremap(q, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, aligned(SIZE));
+	else if (strstr(event, "mprotect"))
+		mprotect(q, SIZE, PROT_READ);
+	else if (strstr(event, "munmap"))
+		munmap(q, SIZE);
+	else if (strstr(event, "begin"))
+		sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	else if (strstr(event, "at end"))
+		sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	else if (strstr(event, "attach"))
+		fd = import(DMA_CALIB_IMPORT_BROKEN);
+	else if (strstr(event, "close"))
+		close(dev);
+	else if (strstr(event, "release"))
+		close(buf);
+	if (strstr(event, "detach"))
+		close(fd);
+	if (strstr(event, "release"))
+		usleep(100000);
+	want(*word(p, 2) == 3 && *word(p, 3) == 0 && *word(p, 4) == 5);
+	return true;
+}
+
+static bool access_next(void)
+{
+	return access_is(2, 3);
+}
+
+static bool access_loses(void)
+{
+	return access_is(1, 0);
+}
+
+static bool moves_once(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(!move() && move() == EBUSY && filled(p, SIZE, 1));
+	return true;
+}
+
+static bool loses_by_move(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(!move() && *word(p, 2) == 3 && *word(p, 3) == 0);
+	return true;
+}
+
+static bool tells_kvm_nothing(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	int vcpu = guest_with(p);
+
+	want(vcpu >= 0);
+	p[0] = 1;
+	want(guest_loads(vcpu) == 1 && !move() && p[0] == 1);
+	p[0] = 2;
+	want(guest_loads(vcpu) == 1);
+	return true;
+}
+
+static bool if_remote(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+
+	want(!faults(p) && !kernel_faults(word(p, 1)));
+	want(guest_loads(guest_with(q)) == -1);
+	return true;
+}
+
+static bool refuses_sync(void)
+{
+	const bool begin = strstr(row, "begin");
+
+	want(sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW) == (begin ? EIO : 0));
+	want(sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW) == (begin ? 0 : EIO));
+	return true;
+}
+
+static bool mmap_pins(void)
+{
+	want(!move() && map(buf, SIZE) && move() == EBUSY);
+	return true;
+}
+
+static bool munmap_warns(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!warned());
+	munmap(p, SIZE);
+	want(warned());
+	return true;
+}
+
+static bool fault_taints(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!(taint() & 1 << 14));
+	touch(p, SIZE);
+	want(taint() & 1 << 14);
+	return true;
+}
+
+/* What is an exporter's right. */
+
+static bool faults_around(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	long before = minor_faults();
+
+	touch(p, SIZE);
+	want(minor_faults() - before <= 5);
+	fill(p, SIZE, 1);
+	want(filled(map(buf, SIZE), SIZE, 1));
+	return obeying();
+}
+
+static bool prefaults(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	long before = minor_faults();
+
+	touch(p, SIZE);
+	want(minor_faults() - before <= 1);
+	return obeying();
+}
+
+static bool is_slow(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct timespec start, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	touch(p, SIZE);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	want((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000 >= 16);
+	return obeying();
+}
+
+static bool begin_refaults(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map_native(SIZE);
+	long before;
+
+	fill(p, SIZE, 1);
+	want(filled(q, SIZE, 1));
+	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	before = minor_faults();
+	want(filled(p, SIZE, 1) && filled(q, SIZE, 1) && minor_faults() - before >= 32);
+	return obeying();
+}
+
+static bool zaps(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	long before;
+
+	fill(p, SIZE, 1);
+	want(!mprotect(p, SIZE, PROT_READ) && !mprotect(p, SIZE, RW));
+	before = minor_faults();
+	want(filled(p, SIZE, 1) && minor_faults() - before >= 16);
+	return begin_refaults();
+}
+
+static bool allows_access(void)
+{
+	want(access_is(1, 2));
+	return access_to_read_only(false);
+}
+
+static bool has_own_file(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	ino_t ino = inode(buf);
+	long before;
+
+	want(obeys(p, SIZE));
+	want(!move());
+	before = minor_faults();
+	want(filled(p, SIZE, 1) && minor_faults() - before >= 16);
+	want(listed(ino));
+	close(buf);
+	usleep(100000);
+	want(!listed(ino));
+	close(dev);
+	want(filled(p, SIZE, 1));
+	want(obeys(p, SIZE));
+	return true;
+}
+
+static bool rounds_up(void)
+{
+	want(lseek(buf, 0, SEEK_END) == 24 * PAGE);
+	want(obeys(map(buf, 24 * PAGE), 24 * PAGE));
+	want(!map(buf, 25 * PAGE));
+	return true;
+}
+
+static bool has_pool(void)
+{
+	want(another(SIZE) < 0 && errno == ENOMEM);
+	want(another(4 * PAGE) >= 0);
+	return obeying();
+}
+
+static bool is_single(void)
+{
+	want(another(PAGE) < 0 && errno == EBUSY);
+	close(buf);
+	usleep(100000);
+	buf = another(SIZE);
+	want(buf >= 0);
+	return obeying();
+}
+
+static const struct {
+	const char *line;	/* behind the name */
+	bool (*check)(void);
+} rules[] = {
+	/* Options. */
+	{ "", obeying },
+	{ "remap", obeying },
+	{ "prefault", prefaults },
+	{ "huge", huge },
+	{ "huge moves", huge },
+	{ "around=4", faults_around },
+	{ "slow", is_slow },
+	{ "moves", moving },
+	{ "sync-moves", begin_refaults },
+	{ "zaps", zaps },
+	{ "access", allows_access },
+	{ "private remap", remap_private },
+	{ "own-file moves", has_own_file },
+	{ "round=24", rounds_up },
+	{ "pool=20", has_pool },
+	{ "single", is_single },
+	/* Conditions. */
+	{ "at fault if size=17 do sigbus", if_size },
+	{ "at fault if buffer=2 do sigbus", if_buffer },
+	{ "at fault if buffers>1 do sigbus", if_buffers },
+	{ "at fault if mappings=2 do sigbus", if_mappings },
+	{ "moves at fault if moves do sigbus", if_moves },
+	{ "moves at fault if moved do sigbus", if_moves },
+	{ "at fault if begun do sigbus", if_sync },
+	{ "at fault if begins do sigbus", if_sync },
+	{ "at fault if ends do sigbus", if_sync },
+	{ "at fault if sync-reads do sigbus", if_sync_direction },
+	{ "at fault if sync-writes do sigbus", if_sync_direction },
+	{ "at fault if attached do sigbus", if_attached },
+	{ "at fault if attaches do sigbus", if_attached },
+	{ "at fault if closed do sigbus", if_closed },
+	{ "at fault if fd-read-only do sigbus", if_fd_read_only },
+	{ "at fault if thread do sigbus", if_thread },
+	{ "at fault if other-thread do sigbus", if_thread },
+	{ "at fault if mapping=2 do sigbus", if_mapping },
+	{ "at fault if offset=2 do sigbus", if_offset },
+	{ "at fault if length<16 do sigbus", if_length },
+	{ "at fault if aligned do sigbus", if_it_is_aligned },
+	{ "at fault if child do sigbus", if_child },
+	{ "at fault if other-process do sigbus", if_other_process },
+	{ "at fault if read-only do sigbus", if_read_only },
+	{ "private remap at mmap if private do refuse", if_private },
+	{ "at mmap if locked do refuse", if_locked },
+	{ "at fault if native do sigbus", if_native },
+	{ "at fault if forks do sigbus", if_forks },
+	{ "at fault if splits do sigbus", if_splits },
+	{ "at fault if mremaps page=1 do sigbus", if_mremaps },
+	{ "at fault if mprotects=2 do sigbus", if_mprotects },
+	{ "at fault if page=3 do sigbus", if_page },
+	{ "at fault if !page<8 !page%2 do sigbus", if_odd_page_behind_7 },
+	{ "at fault if from-end<2 do sigbus", if_from_end },
+	{ "at fault if middle do sigbus", if_middle },
+	{ "at fault if nth-fault=3 do sigbus", if_nth_fault },
+	{ "zaps at fault if refault do sigbus", if_refault },
+	{ "at fault if store do sigbus", if_store },
+	{ "at fault if user do sigbus", if_user },
+	{ "at fault if remote do sigbus", if_remote },
+	{ "slow at fault if others do sigbus", if_others },
+	/* Actions. */
+	{ "at mmap do normal", pages },
+	{ "at mmap do mixed", mixed },
+	{ "at mmap do mixed-special", mixed_special },
+	{ "at mmap do may-write", ro_mprotect },
+	{ "at mmap if mapping=2 do refuse", refuses_mmap },
+	{ "at fault do not-special", not_special },
+	{ "at fault if from-end=0 do not-special", last_page },
+	{ "at fault if page=3 do wrong", does_wrong },
+	{ "at fault if mapping=2 page=3 do blank", does_blank },
+	{ "at fault if mapping=2 page=3 do copy", does_copy },
+	{ "moves at fault if mapping=1 page=3 do stale", faults_stale },
+	{ "moves at move if mapping=2 page=3 do stale", leaves_stale },
+	{ "at fault if read-only do writable", ro_writable },
+	{ "at fault if mapping=2 page=3 do lose", faults_and_loses },
+	{ "at mmap if mapping=3 page=3 do lose", loses },
+	{ "at fork if page=3 do lose", loses },
+	{ "at split if page=3 do lose", loses },
+	{ "at mremap if page=3 do lose", loses },
+	{ "at mprotect if page=3 do lose", loses },
+	{ "at munmap if page=3 do lose", loses },
+	{ "at begin if page=3 do lose", loses },
+	{ "at end if page=3 do lose", loses },
+	{ "at attach if page=3 do lose", loses },
+	{ "at detach if page=3 do lose", loses },
+	{ "at close if page=3 do lose", loses },
+	{ "own-file at release if page=3 do lose", loses },
+	{ "access at access do wrong", access_next },
+	{ "access at access if page=1 do lose", access_loses },
+	{ "access moves at access do pin", access_pins },
+	{ "access at access if store do writable", access_writes },
+	{ "moves at move if moves do refuse", moves_once },
+	{ "moves at move if page=3 do not-copied", loses_by_move },
+	{ "moves at move do copied-early", late_lost },
+#ifdef __x86_64__
+	{ "moves at move do unnotified", tells_kvm_nothing },
+#endif
+	{ "at begin do refuse", refuses_sync },
+	{ "at end do refuse", refuses_sync },
+	{ "at end do revert", end_loses },
+	{ "moves at mmap do pin", mmap_pins },
+	{ "at mmap do leak", never_freed },
+	{ "at munmap do warn", munmap_warns },
+	{ "at fault do taint", fault_taints },
+};
+
+/* What is no rule, or would be one that says nothing. */
+static const char *const no_rules[] = {
+	"Name", "a_b", "a/b", "a\tremap", "a fly", "a around=x", "a pool=0", "a at",
+	"a at dawn do sigbus", "a at fault", "a at fault do", "a at fault do nothing",
+	"a at mmap do sigbus", "a at fault if do", "a at fault page=3 do sigbus",
+	"a at fault if weather do sigbus", "a at fault if page= do sigbus",
+	"a at fault if page%0 do sigbus", "a at mmap if page=3 do normal",
+	"a at begin if length=3 do refuse", "a at move if child do refuse",
+	"a at fault if a b c d e f g h i do sigbus", "a at fault do sigbus sigbus",
+	"a at move do lose", "a at mmap if store do normal",
+	"a-name-that-is-longer-than-any-device-may-have",
+};
+
+static bool refuses_what_is_none(void)
+{
+	for (size_t i = 0; i < sizeof(no_rules) / sizeof(no_rules[0]); i++)
+		if (on_rules(no_rules[i]) != EINVAL)
+			return no("'%s' is taken", no_rules[i]);
+	want(on_rules("fault remap") == EEXIST);
+	want(on_rules("two\n\ntwo moves\n") == EEXIST);
+	want(on_rules("-two") == 0 && on_rules("-two") == ENOENT);
+	return true;
+}
+
+static bool holds(const char *name, const char *line, bool (*check)(void), const char *what);
+
+static bool rules_hold(void)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		char line[256];
+
+		snprintf(line, sizeof(line), "rule %s", rules[i].line);
+		if (on_rules(line)) {
+			printf("not ok %s: %s\n", line, strerror(errno));
+			all = false;
+			continue;
+		}
+		all &= holds("rule", line, rules[i].check, line);
+		if (!strstr(line, "warn") && warned()) {
+			printf("not ok %s: the kernel warned\n", line);
+			all = false;
+		}
+		on_rules("-rule");
+	}
+	return all & holds("fault", "fault", refuses_what_is_none, "refuses what is no rule");
+}
+
 /* Each in a process of its own, so that none leaves anything to another. */
-static bool holds(const char *name, bool (*check)(void), const char *what)
+static bool holds(const char *name, const char *line, bool (*check)(void), const char *what)
 {
 	int status;
 	pid_t pid;
@@ -1115,7 +2008,7 @@ static bool holds(const char *name, bool (*check)(void), const char *what)
 		char path[128];
 		bool ok;
 
-		row = name;
+		row = line;
 		snprintf(path, sizeof(path), DMA_CALIB_DIR "/%s", name);
 		dev = open(path, O_RDWR | O_CLOEXEC);
 		buf = alloc_from(dev, SIZE, O_RDWR);
@@ -1165,7 +2058,7 @@ int main(void)
 			if (strcmp(checks[i].name, line))
 				continue;
 			known = true;
-			all &= holds(line, checks[i].check, what);
+			all &= holds(line, line, checks[i].check, what);
 		}
 		if (!known)
 			printf("not ok %s %s: unknown\n", line, what);
@@ -1177,18 +2070,19 @@ int main(void)
 	}
 	fclose(f);
 
-	all &= holds("fault", refuses_mprotect, "refuses mprotect");
-	all &= holds("remap", imports, "is imported");
-	all &= holds("fault", imports, "is imported");
-	all &= holds("moving", imports, "is imported");
-	all &= holds("remap", obeys_natively, "is mapped natively");
-	all &= holds("fault", obeys_natively, "is mapped natively");
-	all &= holds("moving", obeys_natively, "is mapped natively");
-	all &= holds("moving", not_notified, "tells KVM");
-	all &= holds("moving", keeps_late_writes, "keeps what is written during a move");
+	all &= holds("fault", "fault", refuses_mprotect, "refuses mprotect");
+	all &= holds("remap", "remap", imports, "is imported");
+	all &= holds("fault", "fault", imports, "is imported");
+	all &= holds("moving", "moving", imports, "is imported");
+	all &= holds("remap", "remap", obeys_natively, "is mapped natively");
+	all &= holds("fault", "fault", obeys_natively, "is mapped natively");
+	all &= holds("moving", "moving", obeys_natively, "is mapped natively");
+	all &= holds("moving", "moving", not_notified, "tells KVM");
+	all &= holds("moving", "moving", keeps_late_writes, "keeps what is written during a move");
 	if (warned()) {
 		printf("not ok importers: the kernel warned\n");
 		all = false;
 	}
+	all &= rules_hold();
 	return !all;
 }

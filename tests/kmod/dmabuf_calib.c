@@ -38,7 +38,7 @@
 #include <asm/special_insns.h>
 #endif
 
-#include "dmabuf_calib.h"
+#include "calib_rule.h"
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
@@ -130,6 +130,7 @@ enum calib_when {
  * @other:	for a page (CALIB_LAST_PAGE and later) CALIB_NOT_SPECIAL is what
  *		can be done
  * @flags:	CALIB_MOVES and the others
+ * @rule:	what else, if a rule made it
  */
 struct calib_row {
 	const char *name;
@@ -139,6 +140,7 @@ struct calib_row {
 	enum calib_when when;
 	enum calib_how other;
 	unsigned int flags;
+	struct calib_rule *rule;
 };
 
 static const struct calib_row calib_rows[] = {
@@ -263,6 +265,21 @@ static const struct calib_row calib_rows[] = {
  * @held:	it must not move any more (CALIB_ACCESS_PINS)
  * @attached:	number of devices that use @pages
  * @list:	of the file that allocated it, or of leaked ones
+ * @file:	that allocated it
+ * @inode:	of the device, which its own mmap goes by
+ * @mm:		that mapped it first; only compared
+ * @spare:	pages that are not its own (CALIB_DO_BLANK, CALIB_DO_COPY)
+ * @faulted:	a bit for each page that did
+ * @faulting:	faults that have begun and not ended
+ * @number:	it is the n-th of its exporter
+ * @mmaps:	so far
+ * @begun:	SYNCs that have not ended
+ * @begins:	so far
+ * @ends:	so far
+ * @attaches:	so far
+ * @dir:	of the last SYNC
+ * @read_only:	its file descriptor is
+ * @leaked:	it is in the list of leaked ones
  */
 struct calib_buf {
 	struct kref ref;
@@ -270,7 +287,7 @@ struct calib_buf {
 	struct dma_buf *dmabuf;
 	struct mutex lock;
 	struct page **pages;
-	struct page **old_pages[8];
+	struct page **old_pages[32];
 	struct page **saved;
 	unsigned long count;
 	unsigned int faults;
@@ -279,6 +296,21 @@ struct calib_buf {
 	bool held;
 	unsigned int attached;
 	struct list_head list;
+	struct calib_file *file;
+	struct inode *inode;
+	const struct mm_struct *mm;
+	struct page **spare;
+	unsigned long *faulted;
+	atomic_t faulting;
+	unsigned int number;
+	unsigned int mmaps;
+	unsigned int begun;
+	unsigned int begins;
+	unsigned int ends;
+	unsigned int attaches;
+	enum dma_data_direction dir;
+	bool read_only;
+	bool leaked;
 };
 
 /**
@@ -289,6 +321,16 @@ struct calib_buf {
  * @pages:	its size
  * @how:	it is made
  * @split:	a part of it was taken away or changed
+ * @number:	it is the n-th of its buffer
+ * @moves:	of its buffer before it was made
+ * @thread:	that made it
+ * @native:	it is the device's
+ * @holds:	it holds the dma-buf
+ * @locked:	it was to be, at mmap
+ * @forks:	so far
+ * @splits:	so far
+ * @mremaps:	so far
+ * @mprotects:	so far
  */
 struct calib_map {
 	struct kref ref;
@@ -297,17 +339,31 @@ struct calib_map {
 	unsigned long pages;
 	enum calib_how how;
 	bool split;
+	unsigned int number;
+	unsigned int moves;
+	pid_t thread;
+	bool native;
+	bool holds;
+	bool locked;
+	unsigned int forks;
+	unsigned int splits;
+	unsigned int mremaps;
+	unsigned int mprotects;
 };
 
 /**
  * struct calib_file - an open device of a row
+ * @ref:	the file has one, and what it allocated
  * @row:	which
+ * @closed:	the file is
  * @lock:	of all that follows
  * @native:	the buffer that its own mmap maps
- * @bufs:	what is lost when it is closed (CALIB_LOST_ON_CLOSE)
+ * @bufs:	what is to know when it is closed
  */
 struct calib_file {
+	struct kref ref;
 	const struct calib_row *row;
+	bool closed;
 	struct mutex lock;
 	struct calib_buf *native;
 	struct list_head bufs;
@@ -336,6 +392,16 @@ static void calib_free_pages(struct page **pages, unsigned long count)
 	kvfree(pages);
 }
 
+static struct page *calib_alloc_pair(void)
+{
+	struct page *page = alloc_pages(GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP, 1);
+
+	/* Beyond the end of any file: a fault maps one page, not the folio. */
+	if (page)
+		page_folio(page)->index = ULONG_MAX >> PAGE_SHIFT;
+	return page;
+}
+
 static struct page **calib_alloc_pages(const struct calib_row *row, unsigned long count)
 {
 	const unsigned int pmd_order = PMD_SHIFT - PAGE_SHIFT;
@@ -361,13 +427,11 @@ static struct page **calib_alloc_pages(const struct calib_row *row, unsigned lon
 				pages[i++] = page + j;
 			continue;
 		}
-		page = alloc_pages(GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP, 1);
+		page = calib_alloc_pair();
 		if (!page) {
 			calib_free_pages(pages, count);
 			return NULL;
 		}
-		/* Beyond the end of any file: a fault maps one page, not the folio. */
-		page_folio(page)->index = ULONG_MAX >> PAGE_SHIFT;
 		pages[i++] = page;
 		if (i < count) {
 			get_page(page);
@@ -387,10 +451,25 @@ static void calib_copy_pages(struct page **to, struct page **from, unsigned long
 	}
 }
 
+static void calib_file_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct calib_file, ref));
+}
+
 static void calib_buf_free(struct kref *ref)
 {
 	struct calib_buf *buf = container_of(ref, struct calib_buf, ref);
+	struct calib_rule *rule = buf->row->rule;
 	unsigned int i;
+
+	if (rule) {
+		atomic_dec(&rule->alive);
+		atomic_long_sub(buf->count, &rule->used);
+	}
+	calib_free_pages(buf->spare, buf->count);
+	kvfree(buf->faulted);
+	iput(buf->inode);
+	kref_put(&buf->file->ref, calib_file_free);
 
 	for (i = 0; i < ARRAY_SIZE(buf->old_pages); i++)
 		calib_free_pages(buf->old_pages[i], buf->count);
@@ -404,9 +483,168 @@ static void calib_buf_put(struct calib_buf *buf)
 	kref_put(&buf->ref, calib_buf_free);
 }
 
+/* Rules. All of this is inside the buffer's lock. */
+
+/* What can be seen of the page. */
+static void calib_look_at_page(unsigned long *is, const struct calib_buf *buf,
+			       unsigned long index)
+{
+	is[CALIB_PAGE] = index;
+	is[CALIB_FROM_END] = buf->count - 1 - index;
+	is[CALIB_MIDDLE] = index == buf->count / 2;
+}
+
+/* What can be seen of the buffer, and of the VMA unless that is NULL. */
+static void calib_look(unsigned long *is, const struct calib_buf *buf,
+		       const struct calib_map *map, struct vm_area_struct *vma)
+{
+	memset(is, 0, CALIB_NUM_FACTS * sizeof(*is));
+	is[CALIB_SIZE] = buf->count;
+	is[CALIB_BUFFER] = buf->number;
+	is[CALIB_BUFFERS] = atomic_read(&buf->row->rule->alive);
+	is[CALIB_MAPPINGS] = buf->vmas;
+	is[CALIB_MOVES_SO_FAR] = buf->moves;
+	is[CALIB_BEGUN] = buf->begun;
+	is[CALIB_BEGINS] = buf->begins;
+	is[CALIB_ENDS] = buf->ends;
+	is[CALIB_SYNC_READS] = buf->begins && buf->dir != DMA_TO_DEVICE;
+	is[CALIB_SYNC_WRITES] = buf->begins && buf->dir != DMA_FROM_DEVICE;
+	is[CALIB_ATTACHED] = buf->attached;
+	is[CALIB_ATTACHES] = buf->attaches;
+	is[CALIB_CLOSED] = buf->file->closed;
+	is[CALIB_FD_READ_ONLY] = buf->read_only;
+	is[CALIB_THREAD] = !thread_group_leader(current);
+	if (!vma)
+		return;
+	is[CALIB_MAPPING] = map->number;
+	is[CALIB_OFFSET] = vma->vm_pgoff;
+	is[CALIB_LENGTH] = vma_pages(vma);
+	is[CALIB_ALIGNED] = !((vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT)) & ~PMD_MASK) &&
+			    ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE <= vma->vm_end;
+	is[CALIB_CHILD] = vma->vm_mm != map->mm;
+	is[CALIB_OTHER_PROCESS] = map->mm != buf->mm;
+	is[CALIB_OTHER_THREAD] = vma->vm_mm == map->mm && current->pid != map->thread;
+	is[CALIB_READ_ONLY] = !(vma->vm_flags & VM_WRITE);
+	is[CALIB_IS_PRIVATE] = is_cow_mapping(vma->vm_flags);
+	is[CALIB_LOCKED] = map->locked;
+	is[CALIB_NATIVE] = map->native;
+	is[CALIB_FORKS] = map->forks;
+	is[CALIB_SPLITS] = map->splits;
+	is[CALIB_MREMAPS] = map->mremaps;
+	is[CALIB_MPROTECTS] = map->mprotects;
+	is[CALIB_MOVED] = buf->moves - map->moves;
+}
+
+static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
+{
+	/* Without a hold on the dma-buf it may be about to go. */
+	if (buf->leaked || (map && !map->holds))
+		return;
+	buf->leaked = true;
+	get_dma_buf(buf->dmabuf);
+	mutex_lock(&calib_leaked_lock);
+	list_add(&buf->list, &calib_leaked);
+	mutex_unlock(&calib_leaked_lock);
+}
+
+/* Does what can be done at any time. */
+static void calib_do(struct calib_buf *buf, const struct calib_map *map,
+		     enum calib_action action)
+{
+	switch (action) {
+	case CALIB_DO_PIN:
+		buf->held = true;
+		break;
+	case CALIB_DO_LEAK:
+		calib_leak(buf, map);
+		break;
+	case CALIB_DO_WARN:
+		WARN(1, "dmabuf_calib: a warning, as asked for\n");
+		break;
+	case CALIB_DO_TAINT:
+		/* Not that of the row: both are to be seen in one boot. */
+		add_taint(TAINT_SOFTLOCKUP, LOCKDEP_STILL_OK);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the rule says that is to be done of what has been seen. */
+static enum calib_action calib_judge(struct calib_buf *buf, enum calib_event event,
+				     const unsigned long *is)
+{
+	struct calib_rule *rule = buf->row->rule;
+
+	if (!rule || rule->event != event || !calib_rule_holds(rule, is))
+		return CALIB_DO_NOTHING;
+	atomic_inc(&rule->done);
+	return rule->action;
+}
+
+/* The same of one page of the buffer, where nothing else is known. */
+static enum calib_action calib_judge_page(struct calib_buf *buf, enum calib_event event,
+					  unsigned long index)
+{
+	unsigned long is[CALIB_NUM_FACTS];
+
+	if (!buf->row->rule)
+		return CALIB_DO_NOTHING;
+	calib_look(is, buf, NULL, NULL);
+	calib_look_at_page(is, buf, index);
+	return calib_judge(buf, event, is);
+}
+
+/* An event at which nothing but the buffer is looked at, whole. */
+static enum calib_action calib_happens(struct calib_buf *buf, const struct calib_map *map,
+				       struct vm_area_struct *vma, enum calib_event event)
+{
+	struct calib_rule *rule = buf->row->rule;
+	unsigned long is[CALIB_NUM_FACTS], i;
+	enum calib_action action;
+
+	if (!rule || rule->event != event)
+		return CALIB_DO_NOTHING;
+	calib_look(is, buf, map, vma);
+	if (calib_actions[rule->action].pages & BIT(event)) {
+		/* Others are done where the pages are. */
+		if (rule->action != CALIB_DO_LOSE)
+			return CALIB_DO_NOTHING;
+		for (i = 0; i < buf->count; i++) {
+			calib_look_at_page(is, buf, i);
+			if (calib_judge(buf, event, is) == CALIB_DO_LOSE)
+				clear_highpage(buf->pages[i]);
+		}
+		return CALIB_DO_LOSE;
+	}
+	action = calib_judge(buf, event, is);
+	calib_do(buf, map, action);
+	return action;
+}
+
+/* A page in place of one of the buffer's, for as long as that is there. */
+static struct page *calib_spare(struct calib_buf *buf, unsigned long index, bool copy)
+{
+	if (!buf->spare)
+		buf->spare = kvcalloc(buf->count, sizeof(*buf->spare), GFP_KERNEL);
+	if (buf->spare && !buf->spare[index]) {
+		buf->spare[index] = calib_alloc_pair();
+		if (buf->spare[index] && copy)
+			copy_highpage(buf->spare[index], buf->pages[index]);
+	}
+	return buf->spare ? buf->spare[index] : NULL;
+}
+
 /* Mappings. */
 
 static const struct vm_operations_struct calib_vm_ops;
+static const struct vm_operations_struct calib_access_vm_ops;
+
+static struct calib_map *calib_map_of(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &calib_vm_ops || vma->vm_ops == &calib_access_vm_ops ?
+		vma->vm_private_data : NULL;
+}
 
 /*
  * All entries that lead to its first pages, of VMAs of this file. If that is the
@@ -415,6 +653,16 @@ static const struct vm_operations_struct calib_vm_ops;
 static void calib_zap(struct file *file, unsigned long count)
 {
 	unmap_mapping_range(file->f_mapping, 0, (loff_t)count << PAGE_SHIFT, 1);
+}
+
+/* An event in the life of a VMA. */
+static void calib_vma_happens(struct calib_buf *buf, struct calib_map *map,
+			      struct vm_area_struct *vma, enum calib_event event)
+{
+	calib_happens(buf, map, vma, event);
+	if (buf->row->rule && buf->row->rule->options[CALIB_OPT_ZAPS] &&
+	    event != CALIB_AT_MUNMAP)
+		calib_zap(vma->vm_file, buf->count);
 }
 
 #ifdef CONFIG_X86
@@ -508,11 +756,16 @@ static void calib_vm_open(struct vm_area_struct *vma)
 	struct calib_buf *buf = map->buf;
 	bool child = vma->vm_mm != map->mm;
 	bool part = !child && vma_pages(vma) < map->pages;
+	bool forked = vma->vm_mm != current->mm;
 
 	kref_get(&map->ref);
 	mutex_lock(&buf->lock);
 	buf->vmas++;
 	map->split |= part;
+	if (forked || vma_pages(vma) < map->pages) {
+		*(forked ? &map->forks : &map->splits) += 1;
+		calib_vma_happens(buf, map, vma, forked ? CALIB_AT_FORK : CALIB_AT_SPLIT);
+	}
 	/*
 	 * Before fork copies the entries, and before a split takes some away: so
 	 * the pages fault again, as normal ones.
@@ -536,9 +789,76 @@ static void calib_vm_close(struct vm_area_struct *vma)
 	struct calib_map *map = vma->vm_private_data;
 
 	mutex_lock(&map->buf->lock);
+	calib_vma_happens(map->buf, map, vma, CALIB_AT_MUNMAP);
 	map->buf->vmas--;
 	mutex_unlock(&map->buf->lock);
 	kref_put(&map->ref, calib_map_free);
+}
+
+static int calib_vm_mremap(struct vm_area_struct *vma)
+{
+	struct calib_map *map = vma->vm_private_data;
+
+	mutex_lock(&map->buf->lock);
+	map->mremaps++;
+	calib_vma_happens(map->buf, map, vma, CALIB_AT_MREMAP);
+	mutex_unlock(&map->buf->lock);
+	return 0;
+}
+
+static int calib_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
+			     unsigned long end, unsigned long flags)
+{
+	struct calib_map *map = vma->vm_private_data;
+
+	mutex_lock(&map->buf->lock);
+	map->mprotects++;
+	calib_vma_happens(map->buf, map, vma, CALIB_AT_MPROTECT);
+	mutex_unlock(&map->buf->lock);
+	return 0;
+}
+
+static pgprot_t calib_writable(void)
+{
+	return vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
+}
+
+/* What the rule says of this fault. */
+static enum calib_action calib_judge_fault(struct calib_buf *buf, const struct calib_map *map,
+					   const struct vm_fault *vmf, unsigned long index)
+{
+	unsigned long is[CALIB_NUM_FACTS];
+	enum calib_action action;
+
+	if (!buf->row->rule)
+		return CALIB_DO_NOTHING;
+	calib_look(is, buf, map, vmf->vma);
+	calib_look_at_page(is, buf, index);
+	is[CALIB_NTH_FAULT] = buf->faults;
+	is[CALIB_REFAULT] = test_bit(index, buf->faulted);
+	is[CALIB_STORE] = !!(vmf->flags & FAULT_FLAG_WRITE);
+	is[CALIB_USER] = !!(vmf->flags & FAULT_FLAG_USER);
+	/* All that the CPU faults on can be interrupted; what fixup_user_fault() does cannot. */
+	is[CALIB_REMOTE] = !(vmf->flags & FAULT_FLAG_INTERRUPTIBLE);
+	is[CALIB_OTHERS] = atomic_read(&buf->faulting) - 1;
+	action = calib_judge(buf, CALIB_AT_FAULT, is);
+	calib_do(buf, map, action);
+	return action;
+}
+
+/* Entries for the neighbours of a page that faulted. */
+static void calib_fault_around(struct calib_buf *buf, const struct vm_fault *vmf)
+{
+	const unsigned long around = buf->row->rule->options[CALIB_OPT_AROUND];
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long index = rounddown(vmf->pgoff, around), end = index + around;
+
+	index = max(index, vma->vm_pgoff);
+	end = min3(end, vma->vm_pgoff + vma_pages(vma), buf->count);
+	for (; index < end; index++)
+		if (index != vmf->pgoff)
+			vmf_insert_pfn(vma, vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT),
+				       page_to_pfn(buf->pages[index]));
 }
 
 static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
@@ -547,19 +867,25 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 	struct calib_map *map = vma->vm_private_data;
 	struct calib_buf *buf = map->buf;
 	const unsigned int flags = buf->row->flags;
+	struct calib_rule *rule = buf->row->rule;
 	unsigned long index = vmf->pgoff;
+	enum calib_action action;
 	enum calib_how how = map->how;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct page *page;
 	pgprot_t prot;
 
+	atomic_inc(&buf->faulting);
+	if (rule && rule->options[CALIB_OPT_SLOW])
+		usleep_range(1000, 1500);
 	mutex_lock(&buf->lock);
 	if (index >= buf->count) {
 		if (!(flags & CALIB_PAST_END))
 			goto out;
 		index %= buf->count;
 	}
-	if ((flags & CALIB_SIGBUS) && ++buf->faults % 8 == 0)
+	buf->faults++;
+	if ((flags & CALIB_SIGBUS) && buf->faults % 8 == 0)
 		goto out;
 	if ((flags & CALIB_REFAULT_REFUSED) && buf->moves)
 		goto out;
@@ -569,12 +895,41 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 		how = buf->row->other;
 
 	page = buf->pages[index];
+	action = calib_judge_fault(buf, map, vmf, index);
+	switch (action) {
+	case CALIB_DO_SIGBUS:
+		goto out;
+	case CALIB_DO_NOT_SPECIAL:
+		how = CALIB_NOT_SPECIAL;
+		break;
+	case CALIB_DO_WRONG:
+		page = buf->pages[(index + 1) % buf->count];
+		break;
+	case CALIB_DO_STALE:
+		if (buf->moves)
+			page = buf->old_pages[buf->moves - 1][index];
+		break;
+	case CALIB_DO_BLANK:
+	case CALIB_DO_COPY:
+		page = calib_spare(buf, index, action == CALIB_DO_COPY);
+		if (!page)
+			goto out;
+		break;
+	case CALIB_DO_LOSE:
+		clear_highpage(page);
+		break;
+	default:
+		break;
+	}
 	switch (how) {
 	case CALIB_REMAP:
 	case CALIB_FAULT:
 	case CALIB_HUGE:
-		prot = flags & CALIB_RO_WRITABLE ?
-			vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED) : vma->vm_page_prot;
+		/* The core takes that for a bug: all of it is mapped at once, or nothing. */
+		if (is_cow_mapping(vma->vm_flags))
+			goto out;
+		prot = (flags & CALIB_RO_WRITABLE) || action == CALIB_DO_WRITABLE ?
+			calib_writable() : vma->vm_page_prot;
 		ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), prot);
 		break;
 	case CALIB_MIXED_SPECIAL:
@@ -588,8 +943,16 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 		ret = 0;
 		break;
 	}
+	if (rule) {
+		set_bit(index, buf->faulted);
+		/* A rule for faults is about pages that fault, here and below. */
+		if (rule->options[CALIB_OPT_AROUND] && rule->event != CALIB_AT_FAULT &&
+		    map->how == CALIB_FAULT)
+			calib_fault_around(buf, vmf);
+	}
 out:
 	mutex_unlock(&buf->lock);
+	atomic_dec(&buf->faulting);
 	return ret;
 }
 
@@ -605,6 +968,8 @@ static vm_fault_t calib_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
 	vm_fault_t ret = VM_FAULT_FALLBACK;
 	unsigned long index, pfn, i;
 
+	if (buf->row->rule && buf->row->rule->event == CALIB_AT_FAULT)
+		return VM_FAULT_FALLBACK;
 	if (map->how != CALIB_HUGE || order != PMD_SHIFT - PAGE_SHIFT ||
 	    start < vma->vm_start || start + PMD_SIZE > vma->vm_end)
 		return VM_FAULT_FALLBACK;
@@ -635,19 +1000,38 @@ static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, vo
 	const unsigned int flags = buf->row->flags;
 	unsigned long index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
 	unsigned long offset = offset_in_page(address);
+	unsigned long is[CALIB_NUM_FACTS];
 	int done = 0;
 
-	if (write && !(vma->vm_flags & VM_WRITE) && !(flags & CALIB_ACCESS_WRITES))
-		return -EACCES;
-
 	mutex_lock(&buf->lock);
+	if (buf->row->rule) {
+		calib_look(is, buf, map, vma);
+		is[CALIB_STORE] = write;
+	}
+	if (write && !(vma->vm_flags & VM_WRITE) && !(flags & CALIB_ACCESS_WRITES) &&
+	    !(buf->row->rule && buf->row->rule->action == CALIB_DO_WRITABLE &&
+	      calib_judge(buf, CALIB_AT_ACCESS, is) == CALIB_DO_WRITABLE)) {
+		mutex_unlock(&buf->lock);
+		return -EACCES;
+	}
 	if (flags & CALIB_ACCESS_PINS)
 		buf->held = true;
 	for (; done < len && index < buf->count; index++, offset = 0) {
 		struct page *page = buf->pages[flags & CALIB_ACCESS_FIRST ? 0 : index];
+		enum calib_action action = CALIB_DO_NOTHING;
 		int part = min_t(int, len - done, PAGE_SIZE - offset);
-		char *p = kmap_local_page(page);
+		char *p;
 
+		if (buf->row->rule) {
+			calib_look_at_page(is, buf, index);
+			action = calib_judge(buf, CALIB_AT_ACCESS, is);
+			calib_do(buf, map, action);
+		}
+		if (action == CALIB_DO_WRONG)
+			page = buf->pages[(index + 1) % buf->count];
+		if (action == CALIB_DO_LOSE)
+			clear_highpage(page);
+		p = kmap_local_page(page);
 		if (write)
 			memcpy(p + offset, data + done, part);
 		else
@@ -665,7 +1049,8 @@ static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, vo
 #define CALIB_HUGE_FAULT
 #endif
 #define CALIB_VM_OPS \
-	.open = calib_vm_open, .close = calib_vm_close, .fault = calib_vm_fault, CALIB_HUGE_FAULT
+	.open = calib_vm_open, .close = calib_vm_close, .fault = calib_vm_fault, \
+	.mremap = calib_vm_mremap, .mprotect = calib_vm_mprotect, CALIB_HUGE_FAULT
 
 static const struct vm_operations_struct calib_vm_ops = { CALIB_VM_OPS };
 static const struct vm_operations_struct calib_access_vm_ops = {
@@ -677,6 +1062,45 @@ static const struct vm_operations_struct calib_access_vm_ops = {
 static const struct file_operations calib_other_fops = {
 	.owner = THIS_MODULE,
 };
+
+/*
+ * Another file for the mapping, as i915 has: it holds the buffer, not the dma-buf, and
+ * what zaps the device's mappings zaps this one.
+ */
+static int calib_own_release(struct inode *inode, struct file *filp)
+{
+	calib_buf_put(filp->private_data);
+	return 0;
+}
+
+static const struct file_operations calib_own_fops = {
+	.owner = THIS_MODULE,
+	.release = calib_own_release,
+};
+
+static int calib_set_own_file(struct calib_buf *buf, struct vm_area_struct *vma)
+{
+	struct file *file = anon_inode_getfile("[dma_calib_own]", &calib_own_fops, buf, O_RDWR);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	kref_get(&buf->ref);
+	file->f_mapping = buf->inode->i_mapping;
+	vma_set_file(vma, file);
+	fput(file);
+	return 0;
+}
+
+static int calib_prefault(struct calib_buf *buf, struct vm_area_struct *vma)
+{
+	unsigned long i;
+
+	for (i = 0; i < vma_pages(vma); i++)
+		if (vmf_insert_pfn(vma, vma->vm_start + (i << PAGE_SHIFT),
+				   page_to_pfn(buf->pages[vma->vm_pgoff + i])) != VM_FAULT_NOPAGE)
+			return -ENOMEM;
+	return 0;
+}
 
 static int calib_fill(struct calib_buf *buf, struct vm_area_struct *vma, enum calib_how how)
 {
@@ -708,6 +1132,8 @@ static int calib_fill(struct calib_buf *buf, struct vm_area_struct *vma, enum ca
 static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 {
 	const struct calib_row *row = buf->row;
+	struct calib_rule *rule = row->rule;
+	enum calib_action action = CALIB_DO_NOTHING;
 	struct calib_map *map;
 	struct file *file;
 	int ret = 0;
@@ -725,9 +1151,34 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 	map->buf = buf;
 	map->mm = vma->vm_mm;
 	map->pages = vma_pages(vma);
+	map->thread = current->pid;
+	map->native = vma->vm_file->f_op == &calib_fops;
+	map->holds = !map->native;
+	map->locked = vma->vm_flags & VM_LOCKED;
 
 	mutex_lock(&buf->lock);
+	map->number = ++buf->mmaps;
+	map->moves = buf->moves;
+	if (!buf->mm)
+		buf->mm = vma->vm_mm;
 	map->how = calib_map_is_other(buf, vma) ? row->other : row->how;
+	if (rule) {
+		buf->vmas++;
+		action = calib_happens(buf, map, vma, CALIB_AT_MMAP);
+		buf->vmas--;
+		if (is_cow_mapping(vma->vm_flags))
+			map->how = CALIB_REMAP;
+	}
+	if (action == CALIB_DO_NORMAL)
+		map->how = CALIB_PAGES;
+	else if (action == CALIB_DO_MIXED)
+		map->how = CALIB_MIXED;
+	else if (action == CALIB_DO_MIXED_SPECIAL)
+		map->how = CALIB_MIXED_SPECIAL;
+	else if (action == CALIB_DO_REFUSE)
+		ret = -EPERM;
+	if (ret)
+		goto out;
 
 	if (!(row->flags & CALIB_EXPANDABLE))
 		vm_flags_set(vma, VM_DONTEXPAND);
@@ -749,7 +1200,8 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 		break;
 	}
 	/* What do_mmap() took from the mapping of a file that cannot be written. */
-	if ((row->flags & CALIB_MAYWRITE) && (vma->vm_flags & VM_MAYSHARE))
+	if (((row->flags & CALIB_MAYWRITE) || action == CALIB_DO_MAY_WRITE) &&
+	    (vma->vm_flags & VM_MAYSHARE))
 		vm_flags_set(vma, VM_SHARED | VM_MAYWRITE);
 
 	if (!ret && (row->flags & CALIB_NOT_HELD)) {
@@ -761,6 +1213,12 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 			fput(file);
 		}
 	}
+	if (!ret && rule && rule->options[CALIB_OPT_PREFAULT] && map->how == CALIB_FAULT)
+		ret = calib_prefault(buf, vma);
+	if (!ret && rule && rule->options[CALIB_OPT_OWN_FILE]) {
+		ret = calib_set_own_file(buf, vma);
+		map->holds = false;
+	}
 
 	if (!ret) {
 		kref_get(&buf->ref);
@@ -768,6 +1226,7 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 		vma->vm_private_data = map;
 		vma->vm_ops = row->flags & CALIB_ACCESS ? &calib_access_vm_ops : &calib_vm_ops;
 	}
+out:
 	mutex_unlock(&buf->lock);
 	if (ret)
 		kfree(map);
@@ -796,47 +1255,88 @@ static int calib_native_mmap(struct file *filp, struct vm_area_struct *vma)
 }
 
 /* Moves. */
-static void calib_zap_all(struct calib_buf *buf, struct file *filp, unsigned long count)
+static void calib_zap_all(struct calib_buf *buf, unsigned long count)
 {
 	calib_zap(buf->dmabuf->file, count);
-	calib_zap(filp, count);
+	unmap_mapping_range(buf->inode->i_mapping, 0, (loff_t)count << PAGE_SHIFT, 1);
 }
 
-static int calib_move(struct calib_buf *buf, struct file *filp)
+/*
+ * The current process gets entries that lead to the old place, as if nobody had zapped
+ * them: for the VMAs and pages of the rule. Inside mmap_lock.
+ */
+static void calib_leave_stale(struct calib_buf *buf, struct page **old)
+{
+	unsigned long is[CALIB_NUM_FACTS], index, address;
+	struct vm_area_struct *vma;
+	struct calib_map *map;
+
+	VMA_ITERATOR(vmi, current->mm, 0);
+
+	for_each_vma(vmi, vma) {
+		map = calib_map_of(vma);
+		if (!map || map->buf != buf || !(vma->vm_flags & VM_PFNMAP) ||
+		    is_cow_mapping(vma->vm_flags))
+			continue;
+		calib_look(is, buf, map, vma);
+		address = vma->vm_start;
+		for (index = vma->vm_pgoff; address < vma->vm_end; index++, address += PAGE_SIZE) {
+			calib_look_at_page(is, buf, index);
+			if (calib_judge(buf, CALIB_AT_MOVE, is) == CALIB_DO_STALE)
+				vmf_insert_pfn(vma, address, page_to_pfn(old[index]));
+		}
+	}
+}
+
+static int calib_move(struct calib_buf *buf)
 {
 	const unsigned int flags = buf->row->flags;
-	const bool leave = flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED | CALIB_NOT_NOTIFIED);
+	const enum calib_action does = buf->row->rule ? buf->row->rule->action : CALIB_DO_NOTHING;
+	const bool walk = (flags & CALIB_NOT_NOTIFIED) || does == CALIB_DO_STALE ||
+			  does == CALIB_DO_UNNOTIFIED;
+	const bool leave = walk || (flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED));
+	enum calib_action action;
 	struct page **pages, **old;
+	unsigned long i;
 	int ret = 0;
 
 	pages = calib_alloc_pages(buf->row, buf->count);
 	if (!pages)
 		return -ENOMEM;
 
-	if (flags & CALIB_NOT_NOTIFIED)
+	if (walk)
 		mmap_read_lock(current->mm);
 	mutex_lock(&buf->lock);
-	if (buf->attached || buf->held || ((flags & CALIB_PINNED) && buf->moves) ||
+	action = calib_happens(buf, NULL, NULL, CALIB_AT_MOVE);
+	if (buf->attached || buf->held || action == CALIB_DO_REFUSE || ((flags & CALIB_PINNED) && buf->moves) ||
 	    (leave && buf->moves == ARRAY_SIZE(buf->old_pages))) {
 		ret = -EBUSY;
 		goto out;
 	}
-	if (flags & CALIB_LATE_LOST) {
+	if ((flags & CALIB_LATE_LOST) || action == CALIB_DO_COPIED_EARLY) {
 		calib_copy_pages(pages, buf->pages, buf->count);
 		/* Time for somebody to write to the old place. */
 		msleep(20);
 	}
 	if (flags & CALIB_HALF_ZAPPED)
-		calib_zap_all(buf, filp, DIV_ROUND_UP(buf->count, 2));
-	else if (flags & CALIB_NOT_NOTIFIED)
+		calib_zap_all(buf, DIV_ROUND_UP(buf->count, 2));
+	else if ((flags & CALIB_NOT_NOTIFIED) || action == CALIB_DO_UNNOTIFIED)
 		calib_zap_silently(buf);
 	else if (!(flags & CALIB_NOT_ZAPPED))
-		calib_zap_all(buf, filp, buf->count);
-	if (!(flags & (CALIB_LATE_LOST | CALIB_NOT_COPIED)))
+		calib_zap_all(buf, buf->count);
+	if (does == CALIB_DO_NOT_COPIED) {
+		for (i = 0; i < buf->count; i++)
+			if (calib_judge_page(buf, CALIB_AT_MOVE, i) != CALIB_DO_NOT_COPIED)
+				copy_highpage(pages[i], buf->pages[i]);
+	} else if (!(flags & (CALIB_LATE_LOST | CALIB_NOT_COPIED)) &&
+		   action != CALIB_DO_COPIED_EARLY) {
 		calib_copy_pages(pages, buf->pages, buf->count);
+	}
 	old = buf->pages;
 	buf->pages = pages;
 	pages = old;
+	if (buf->row->rule && does == CALIB_DO_STALE && buf->row->rule->event == CALIB_AT_MOVE)
+		calib_leave_stale(buf, old);
 	if (leave) {
 		buf->old_pages[buf->moves] = old;
 		pages = NULL;
@@ -844,7 +1344,7 @@ static int calib_move(struct calib_buf *buf, struct file *filp)
 	buf->moves++;
 out:
 	mutex_unlock(&buf->lock);
-	if (flags & CALIB_NOT_NOTIFIED)
+	if (walk)
 		mmap_read_unlock(current->mm);
 	calib_free_pages(pages, buf->count);
 	return ret;
@@ -854,15 +1354,28 @@ out:
 static int calib_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct calib_buf *buf = dmabuf->priv;
+	struct calib_rule *rule = buf->row->rule;
+	bool saves = buf->row->flags & CALIB_END_LOSES;
 	int ret = 0;
 
 	if (buf->row->flags & CALIB_BEGIN_FAILS)
 		return -EIO;
-	if (!(buf->row->flags & CALIB_END_LOSES) || dir == DMA_FROM_DEVICE)
-		return 0;
+	/* It may not, for then nothing is lost. */
+	if (rule && rule->options[CALIB_OPT_SYNC_MOVES])
+		calib_move(buf);
 
 	mutex_lock(&buf->lock);
-	if (!buf->saved) {
+	buf->begun++;
+	buf->begins++;
+	buf->dir = dir;
+	if (rule) {
+		saves = rule->action == CALIB_DO_REVERT;
+		if (calib_happens(buf, NULL, NULL, CALIB_AT_BEGIN) == CALIB_DO_REFUSE)
+			ret = -EIO;
+		if (rule->options[CALIB_OPT_ZAPS])
+			calib_zap_all(buf, buf->count);
+	}
+	if (saves && !buf->saved && dir != DMA_FROM_DEVICE) {
 		buf->saved = calib_alloc_pages(buf->row, buf->count);
 		if (buf->saved)
 			calib_copy_pages(buf->saved, buf->pages, buf->count);
@@ -876,15 +1389,22 @@ static int calib_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_directio
 static int calib_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct calib_buf *buf = dmabuf->priv;
+	enum calib_action action;
 
 	mutex_lock(&buf->lock);
+	buf->ends++;
+	buf->dir = dir;
+	action = calib_happens(buf, NULL, NULL, CALIB_AT_END);
+	if (buf->begun)
+		buf->begun--;
 	if (buf->saved && dir != DMA_FROM_DEVICE) {
-		calib_copy_pages(buf->pages, buf->saved, buf->count);
+		if (!buf->row->rule || action == CALIB_DO_REVERT)
+			calib_copy_pages(buf->pages, buf->saved, buf->count);
 		calib_free_pages(buf->saved, buf->count);
 		buf->saved = NULL;
 	}
 	mutex_unlock(&buf->lock);
-	return 0;
+	return action == CALIB_DO_REFUSE ? -EIO : 0;
 }
 
 /* Devices that use it. They keep it in place. */
@@ -907,6 +1427,10 @@ static struct sg_table *calib_map_dma_buf(struct dma_buf_attachment *attach,
 		else
 			buf->attached++;
 	}
+	if (!ret) {
+		buf->attaches++;
+		calib_happens(buf, NULL, NULL, CALIB_AT_ATTACH);
+	}
 	mutex_unlock(&buf->lock);
 	if (ret) {
 		kfree(sgt);
@@ -925,6 +1449,7 @@ static void calib_unmap_dma_buf(struct dma_buf_attachment *attach, struct sg_tab
 	kfree(sgt);
 	mutex_lock(&buf->lock);
 	buf->attached--;
+	calib_happens(buf, NULL, NULL, CALIB_AT_DETACH);
 	mutex_unlock(&buf->lock);
 }
 
@@ -932,6 +1457,9 @@ static void calib_release(struct dma_buf *dmabuf)
 {
 	struct calib_buf *buf = dmabuf->priv;
 
+	mutex_lock(&buf->lock);
+	calib_happens(buf, NULL, NULL, CALIB_AT_RELEASE);
+	mutex_unlock(&buf->lock);
 	calib_buf_put(buf);
 }
 
@@ -944,12 +1472,29 @@ static const struct dma_buf_ops calib_dma_buf_ops = {
 	.release = calib_release,
 };
 
-static int calib_alloc(struct calib_file *file, struct dma_heap_allocation_data *data)
+/* What a rule's exporter has and has not room for. */
+static int calib_charge(struct calib_buf *buf)
+{
+	struct calib_rule *rule = buf->row->rule;
+	unsigned long pool = rule->options[CALIB_OPT_POOL];
+
+	buf->faulted = kvcalloc(BITS_TO_LONGS(buf->count), sizeof(long), GFP_KERNEL);
+	buf->number = atomic_inc_return(&rule->made);
+	if ((atomic_inc_return(&rule->alive) > 1) & !!rule->options[CALIB_OPT_SINGLE])
+		return -EBUSY;
+	if (pool && atomic_long_read(&rule->used) > pool)
+		return -ENOMEM;
+	return buf->faulted ? 0 : -ENOMEM;
+}
+
+static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct calib_file *file = filp->private_data;
+	struct calib_rule *rule = file->row->rule;
 	struct dma_buf *dmabuf;
 	struct calib_buf *buf;
-	int fd;
+	int fd, ret = 0;
 
 	if (data->fd || data->heap_flags || data->fd_flags & ~(O_CLOEXEC | O_ACCMODE) ||
 	    !data->len)
@@ -964,11 +1509,23 @@ static int calib_alloc(struct calib_file *file, struct dma_heap_allocation_data 
 	mutex_init(&buf->lock);
 	INIT_LIST_HEAD(&buf->list);
 	buf->row = file->row;
+	buf->file = file;
+	kref_get(&file->ref);
+	buf->inode = file_inode(filp);
+	ihold(buf->inode);
+	buf->read_only = (data->fd_flags & O_ACCMODE) == O_RDONLY;
 	buf->count = PAGE_ALIGN(data->len) >> PAGE_SHIFT;
-	buf->pages = calib_alloc_pages(buf->row, buf->count);
+	if (rule) {
+		if (rule->options[CALIB_OPT_ROUND])
+			buf->count = roundup(buf->count, rule->options[CALIB_OPT_ROUND]);
+		atomic_long_add(buf->count, &rule->used);
+		ret = calib_charge(buf);
+	}
+	if (!ret)
+		buf->pages = calib_alloc_pages(buf->row, buf->count);
 	if (!buf->pages) {
 		calib_buf_put(buf);
-		return -ENOMEM;
+		return ret ?: -ENOMEM;
 	}
 
 	exp_info.exp_name = buf->row->name;
@@ -984,13 +1541,9 @@ static int calib_alloc(struct calib_file *file, struct dma_heap_allocation_data 
 	buf->dmabuf = dmabuf;
 
 	/* From here on others may have it, and end it. */
-	if (buf->row->flags & CALIB_NEVER_FREED) {
-		get_dma_buf(dmabuf);
-		mutex_lock(&calib_leaked_lock);
-		list_add(&buf->list, &calib_leaked);
-		mutex_unlock(&calib_leaked_lock);
-	}
-	if (buf->row->flags & CALIB_LOST_ON_CLOSE) {
+	if (buf->row->flags & CALIB_NEVER_FREED)
+		calib_leak(buf, NULL);
+	if ((buf->row->flags & CALIB_LOST_ON_CLOSE) || (rule && rule->event == CALIB_AT_CLOSE)) {
 		kref_get(&buf->ref);
 		mutex_lock(&file->lock);
 		list_add(&buf->list, &file->bufs);
@@ -1027,7 +1580,7 @@ static long calib_ioctl_on_buf(struct file *filp, unsigned int cmd, void __user 
 		goto out;
 
 	if (cmd == DMA_CALIB_IOCTL_MOVE) {
-		ret = calib_move(buf, filp);
+		ret = calib_move(buf);
 	} else {
 		kref_get(&buf->ref);
 		mutex_lock(&file->lock);
@@ -1043,14 +1596,14 @@ out:
 	return ret;
 }
 
-static long calib_ioctl_alloc(struct calib_file *file, void __user *arg)
+static long calib_ioctl_alloc(struct file *filp, void __user *arg)
 {
 	struct dma_heap_allocation_data data;
 	int ret;
 
 	if (copy_from_user(&data, arg, sizeof(data)))
 		return -EFAULT;
-	ret = calib_alloc(file, &data);
+	ret = calib_alloc(filp, &data);
 	if (ret)
 		return ret;
 	/* As in dma-heap.c: the fd is out already, and stays. */
@@ -1065,7 +1618,7 @@ static long calib_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case DMA_HEAP_IOCTL_ALLOC:
-		return calib_ioctl_alloc(filp->private_data, (void __user *)arg);
+		return calib_ioctl_alloc(filp, (void __user *)arg);
 	case DMA_CALIB_IOCTL_MOVE:
 		if (!(file->row->flags & CALIB_MOVES))
 			return -ENOTTY;
@@ -1077,13 +1630,20 @@ static long calib_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	}
 }
 
+/* The exporter of this minor number; NULL: it was removed. */
+static const struct calib_row *calib_row_of(unsigned int minor);
+
 static int calib_open(struct inode *inode, struct file *filp)
 {
+	const struct calib_row *row = calib_row_of(iminor(inode));
 	struct calib_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
 
-	if (!file)
-		return -ENOMEM;
-	file->row = &calib_rows[iminor(inode)];
+	if (!file || !row) {
+		kfree(file);
+		return row ? -ENOMEM : -ENODEV;
+	}
+	kref_init(&file->ref);
+	file->row = row;
 	mutex_init(&file->lock);
 	INIT_LIST_HEAD(&file->bufs);
 	filp->private_data = file;
@@ -1096,9 +1656,11 @@ static int calib_close(struct inode *inode, struct file *filp)
 	struct calib_buf *buf, *next;
 	unsigned long i;
 
+	file->closed = true;
 	list_for_each_entry_safe(buf, next, &file->bufs, list) {
 		mutex_lock(&buf->lock);
-		for (i = 0; i < buf->count; i++)
+		calib_happens(buf, NULL, NULL, CALIB_AT_CLOSE);
+		for (i = 0; i < buf->count && (buf->row->flags & CALIB_LOST_ON_CLOSE); i++)
 			clear_highpage(buf->pages[i]);
 		mutex_unlock(&buf->lock);
 		list_del(&buf->list);
@@ -1106,7 +1668,7 @@ static int calib_close(struct inode *inode, struct file *filp)
 	}
 	if (file->native)
 		calib_buf_put(file->native);
-	kfree(file);
+	kref_put(&file->ref, calib_file_free);
 	return 0;
 }
 
@@ -1308,6 +1870,24 @@ static int calib_list_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(calib_list);
 
+static int calib_rules_show(struct seq_file *m, void *unused);
+static ssize_t calib_rules_write(struct file *filp, const char __user *from, size_t size,
+				 loff_t *pos);
+
+static int calib_rules_open(struct inode *inode, struct file *filp)
+{
+	return single_open(filp, calib_rules_show, NULL);
+}
+
+static const struct file_operations calib_rules_fops = {
+	.owner = THIS_MODULE,
+	.open = calib_rules_open,
+	.read = seq_read,
+	.write = calib_rules_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static int calib_importer_list_show(struct seq_file *m, void *unused)
 {
 	calib_show_row(m, calib_importers[0].name, NULL, "dma_buf_mmap");
@@ -1373,6 +1953,160 @@ static struct dentry *calib_debugfs;
 static struct cdev calib_cdev;
 static dev_t calib_dev;
 
+/**
+ * struct calib_ruled - the exporter of a rule
+ * @row:	that it is like
+ * @rule:	what it is
+ * @gone:	its device was removed. It stays: files and buffers may know it, and each
+ *		of them holds the module
+ */
+struct calib_ruled {
+	struct calib_row row;
+	struct calib_rule rule;
+	bool gone;
+};
+
+#define CALIB_MAX_RULES	4096
+#define CALIB_MINORS	(ARRAY_SIZE(calib_rows) + CALIB_MAX_RULES)
+
+static DEFINE_MUTEX(calib_rules_lock);
+static struct calib_ruled *calib_ruled[CALIB_MAX_RULES];
+static unsigned int calib_num_rules;
+
+static const struct calib_row *calib_row_of(unsigned int minor)
+{
+	const struct calib_row *row = NULL;
+
+	if (minor < ARRAY_SIZE(calib_rows))
+		return &calib_rows[minor];
+	minor -= ARRAY_SIZE(calib_rows);
+	mutex_lock(&calib_rules_lock);
+	if (minor < calib_num_rules && !calib_ruled[minor]->gone)
+		row = &calib_ruled[minor]->row;
+	mutex_unlock(&calib_rules_lock);
+	return row;
+}
+
+/* By its name. Inside calib_rules_lock. */
+static struct calib_ruled *calib_find_ruled(const char *name, unsigned int *index)
+{
+	for (*index = 0; *index < calib_num_rules; ++*index)
+		if (!calib_ruled[*index]->gone &&
+		    !strcmp(calib_ruled[*index]->row.name, name))
+			return calib_ruled[*index];
+	return NULL;
+}
+
+static dev_t calib_rule_dev(unsigned int index)
+{
+	return calib_dev + ARRAY_SIZE(calib_rows) + index;
+}
+
+static int calib_remove_rule(const char *name)
+{
+	struct calib_ruled *x;
+	unsigned int i;
+
+	x = calib_find_ruled(name, &i);
+	if (!x)
+		return -ENOENT;
+	x->gone = true;
+	device_destroy(&calib_class, calib_rule_dev(i));
+	return 0;
+}
+
+/* What of a rule a row says as well. */
+static void calib_fit_row(struct calib_row *row, struct calib_rule *rule)
+{
+	const unsigned long *options = rule->options;
+
+	row->name = rule->name;
+	row->what = rule->line;
+	row->rule = rule;
+	row->how = options[CALIB_OPT_REMAP] ? CALIB_REMAP :
+		   options[CALIB_OPT_HUGE] ? CALIB_HUGE : CALIB_FAULT;
+	if (options[CALIB_OPT_MOVES])
+		row->flags |= CALIB_MOVES;
+	if (options[CALIB_OPT_ACCESS])
+		row->flags |= CALIB_ACCESS;
+	if (options[CALIB_OPT_PRIVATE])
+		row->flags |= CALIB_PRIVATE | CALIB_CONTIGUOUS;
+}
+
+static int calib_add_rule(char *line)
+{
+	struct calib_ruled *x;
+	struct device *dev;
+	unsigned int i;
+	int ret;
+
+	if (calib_num_rules == CALIB_MAX_RULES)
+		return -ENOSPC;
+	x = kzalloc(sizeof(*x), GFP_KERNEL);
+	if (!x)
+		return -ENOMEM;
+	ret = calib_parse_rule(&x->rule, line);
+	if (ret)
+		goto err;
+	ret = -EEXIST;
+	for (i = 0; i < ARRAY_SIZE(calib_rows); i++)
+		if (!strcmp(calib_rows[i].name, x->rule.name))
+			goto err;
+	if (calib_find_ruled(x->rule.name, &i))
+		goto err;
+	calib_fit_row(&x->row, &x->rule);
+	dev = device_create(&calib_class, NULL, calib_rule_dev(calib_num_rules), NULL, "%s",
+			    x->rule.name);
+	if (IS_ERR(dev)) {
+		ret = PTR_ERR(dev);
+		goto err;
+	}
+	calib_ruled[calib_num_rules++] = x;
+	return 0;
+err:
+	kfree(x);
+	return ret;
+}
+
+/* A line each; those before one that is refused are taken. */
+static ssize_t calib_rules_write(struct file *filp, const char __user *from, size_t size,
+				 loff_t *pos)
+{
+	char *text, *rest, *line;
+	int ret = 0;
+
+	if (size > SZ_1M)
+		return -E2BIG;
+	text = memdup_user_nul(from, size);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	rest = text;
+	mutex_lock(&calib_rules_lock);
+	while (!ret && (line = strsep(&rest, "\n"))) {
+		line = strim(line);
+		if (*line == '-')
+			ret = calib_remove_rule(line + 1);
+		else if (*line)
+			ret = calib_add_rule(line);
+	}
+	mutex_unlock(&calib_rules_lock);
+	kfree(text);
+	return ret ?: size;
+}
+
+static int calib_rules_show(struct seq_file *m, void *unused)
+{
+	unsigned int i;
+
+	mutex_lock(&calib_rules_lock);
+	for (i = 0; i < calib_num_rules; i++)
+		if (!calib_ruled[i]->gone)
+			seq_printf(m, "%u %s\n", atomic_read(&calib_ruled[i]->rule.done),
+				   calib_ruled[i]->rule.line);
+	mutex_unlock(&calib_rules_lock);
+	return 0;
+}
+
 static void calib_destroy_devices(unsigned int rows, unsigned int importers)
 {
 	while (importers--)
@@ -1415,12 +2149,12 @@ static int __init calib_init(void)
 {
 	int ret;
 
-	ret = alloc_chrdev_region(&calib_dev, 0, ARRAY_SIZE(calib_rows), "dma_calib");
+	ret = alloc_chrdev_region(&calib_dev, 0, CALIB_MINORS, "dma_calib");
 	if (ret)
 		return ret;
 	cdev_init(&calib_cdev, &calib_fops);
 	calib_cdev.owner = THIS_MODULE;
-	ret = cdev_add(&calib_cdev, calib_dev, ARRAY_SIZE(calib_rows));
+	ret = cdev_add(&calib_cdev, calib_dev, CALIB_MINORS);
 	if (ret)
 		goto err_region;
 	ret = class_register(&calib_class);
@@ -1434,6 +2168,7 @@ static int __init calib_init(void)
 	debugfs_create_file("rows", 0444, calib_debugfs, NULL, &calib_list_fops);
 	debugfs_create_file("importers", 0444, calib_debugfs, NULL,
 			    &calib_importer_list_fops);
+	debugfs_create_file("rules", 0644, calib_debugfs, NULL, &calib_rules_fops);
 	debugfs_create_file("leaked", 0644, calib_debugfs, NULL, &calib_leaked_fops);
 	return 0;
 
@@ -1442,7 +2177,7 @@ err_class:
 err_cdev:
 	cdev_del(&calib_cdev);
 err_region:
-	unregister_chrdev_region(calib_dev, ARRAY_SIZE(calib_rows));
+	unregister_chrdev_region(calib_dev, CALIB_MINORS);
 	return ret;
 }
 module_init(calib_init);
@@ -1450,11 +2185,18 @@ module_init(calib_init);
 /* Every buffer holds the module, so that none is left. */
 static void __exit calib_exit(void)
 {
+	unsigned int i;
+
 	debugfs_remove_recursive(calib_debugfs);
+	for (i = 0; i < calib_num_rules; i++) {
+		if (!calib_ruled[i]->gone)
+			device_destroy(&calib_class, calib_rule_dev(i));
+		kfree(calib_ruled[i]);
+	}
 	calib_destroy_devices(ARRAY_SIZE(calib_rows), ARRAY_SIZE(calib_importers));
 	class_unregister(&calib_class);
 	cdev_del(&calib_cdev);
-	unregister_chrdev_region(calib_dev, ARRAY_SIZE(calib_rows));
+	unregister_chrdev_region(calib_dev, CALIB_MINORS);
 }
 module_exit(calib_exit);
 
