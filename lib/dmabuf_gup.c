@@ -127,10 +127,11 @@ static void prepare_page(const void *user)
 	gup_prepare(user, sysconf(_SC_PAGESIZE));
 }
 
-/* Whether it works here; says so if not. First by a child: it may hang. */
-static bool works(const struct gup_user *user, bool hangs_others)
+/* Whether it works here; says so if not. Outside of a block a child is to hang first. */
+static bool works(const struct gup_user *user, bool in_block)
 {
-	const char *why_not = hangs_others ? dmabuf_limited_skips(prepare_page, user) : NULL;
+	const char *why_not = user->may_hang && !in_block ?
+		dmabuf_limited_skips(prepare_page, user) : NULL;
 	char why[512];
 
 	if (!why_not && !dmabuf_skips(prepare_page, user, why, sizeof(why)))
@@ -149,7 +150,7 @@ const struct gup_user *const *gup_representatives(void)
 		return found;
 	looked = true;
 	for_each_gup_user(user)
-		if (user->stands_for_others && works(user, true))
+		if (user->stands_for_others && works(user, false))
 			found[count++] = user;
 	return found;
 }
@@ -162,7 +163,7 @@ const struct gup_user *gup_reader(void)
 		return reader;
 	for_each_gup_user(user)
 		if (!reader && user->stands_for_others && user->fast && !user->writes &&
-		    works(user, false))
+		    works(user, true))
 			reader = user;
 	return reader;
 }

@@ -45,6 +45,8 @@ struct gup_user {
 	 */
 	bool by_fd_alone;
 
+	bool may_hang;		/* setup, for one: on a file system of another machine's */
+
 	/* Opens what the attempts need; skips if the facility is not there. */
 	void (*setup)(size_t length);
 

@@ -125,6 +125,7 @@ const struct gup_user gup_o_direct_read = {
 	.fast = true,
 	.writes = true,
 	.stands_for_others = true,
+	.may_hang = true,
 	.setup = setup,
 	.attempt = read_into,
 };
@@ -134,6 +135,7 @@ const struct gup_user gup_o_direct_write = {
 	.description = "write() to a file opened with O_DIRECT (references for reading)",
 	.fast = true,
 	.stands_for_others = true,
+	.may_hang = true,
 	.setup = setup,
 	.attempt = write_from,
 };
