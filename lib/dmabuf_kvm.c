@@ -3,6 +3,7 @@
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "dmabuf_contract.h"
 #include "dmabuf_kvm.h"
@@ -64,19 +65,21 @@ static size_t copy(struct kvm_guest *guest, uint32_t from, uint32_t from_step, u
 	};
 	int ret;
 
-	igt_assert(count > 0 && count <= MOST_WORDS);
-	igt_assert(!ioctl(guest->vcpu, KVM_SET_REGS, &regs));
+	dmabuf_require(!ioctl(guest->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS: %s",
+		       strerror(errno));
 	do {
 		ret = ioctl(guest->vcpu, KVM_RUN, 0);
 	} while (ret && errno == EINTR);
 
+	guest->error = ret ? errno : 0;
 	if (ret)
 		snprintf(guest->why, sizeof(guest->why), "KVM_RUN: %s", strerror(errno));
 	else if (guest->run->exit_reason != KVM_EXIT_HLT)
 		snprintf(guest->why, sizeof(guest->why), "KVM_RUN ends with exit reason %u%s",
 			 guest->run->exit_reason,
 			 guest->run->exit_reason == KVM_EXIT_MMIO ? " (MMIO)" : "");
-	igt_assert(!ioctl(guest->vcpu, KVM_GET_REGS, &regs));
+	dmabuf_require(!ioctl(guest->vcpu, KVM_GET_REGS, &regs), "KVM_GET_REGS: %s",
+		       strerror(errno));
 	/* An access for user space to emulate ends in the next KVM_RUN: let it be this. */
 	if (!ret && guest->run->exit_reason == KVM_EXIT_MMIO) {
 		guest->run->immediate_exit = 1;
@@ -153,18 +156,26 @@ uint32_t kvm_guest_map(struct kvm_guest *guest, void *addr, size_t length)
 {
 	uint32_t address = guest->slots * SLOT;
 
-	igt_assert(guest->slots < 8);
-	dmabuf_require(length <= SLOT, "%zu bytes are more than the guest has room for", length);
+	dmabuf_require(guest->slots < 8 && length <= SLOT,
+		       "%zu bytes more are more than the guest has room for", length);
 	set_slot(guest, address, addr, length);
 	return address;
+}
+
+static void require_room(size_t count)
+{
+	dmabuf_require(count && count <= MOST_WORDS,
+		       "the guest takes 1 to %zu words at once, not %zu", MOST_WORDS, count);
 }
 
 size_t kvm_guest_load(struct kvm_guest *guest, uint32_t address, uint32_t *words,
 		      size_t count)
 {
-	size_t done = count - copy(guest, address, sysconf(_SC_PAGESIZE), WORDS,
-				   sizeof(*words), count);
+	size_t done;
 
+	require_room(count);
+	done = count - copy(guest, address, sysconf(_SC_PAGESIZE), WORDS, sizeof(*words),
+			    count);
 	memcpy(words, guest->words, done * sizeof(*words));
 	return done;
 }
@@ -172,8 +183,45 @@ size_t kvm_guest_load(struct kvm_guest *guest, uint32_t address, uint32_t *words
 size_t kvm_guest_store(struct kvm_guest *guest, uint32_t address, const uint32_t *words,
 		       size_t count)
 {
-	igt_assert(count <= MOST_WORDS);
+	require_room(count);
 	memcpy(guest->words, words, count * sizeof(*words));
 	return count - copy(guest, WORDS, sizeof(*words), address, sysconf(_SC_PAGESIZE),
 			    count);
+}
+
+bool kvm_guest_stat(const struct kvm_guest *guest, const char *name, uint64_t *value)
+{
+	struct kvm_stats_header header;
+	bool found = false;
+	int fd = ioctl(guest->vcpu, KVM_GET_STATS_FD, NULL);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) || header.name_size > 256)
+		header.num_desc = 0;
+	for (uint32_t i = 0; i < header.num_desc && !found; i++) {
+		/* A name of a fixed size follows each. */
+		union {
+			struct kvm_stats_desc desc;
+			char bytes[sizeof(struct kvm_stats_desc) + 256];
+		} d;
+		const ssize_t size = sizeof(d.desc) + header.name_size;
+
+		found = pread(fd, &d, size, header.desc_offset + i * size) == size &&
+			!strncmp(d.bytes + sizeof(d.desc), name, header.name_size) &&
+			pread(fd, value, sizeof(*value),
+			      header.data_offset + d.desc.offset) == sizeof(*value);
+	}
+	close(fd);
+	return found;
+}
+
+bool kvm_takes_any_page(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 13);
 }
