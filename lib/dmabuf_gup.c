@@ -195,10 +195,9 @@ static bool must_be_refused(const struct gup_user *user, const struct dmabuf *bu
 		return true;
 	}
 	dmabuf_unseen(clause_of(user, state),
-		      "%s of the %s of %s %s%s, not EFAULT: that says nothing of the contract",
-		      user->name, which, buf->exporter->name,
-		      ret ? "was refused with " : "took nothing and gave no error",
-		      ret ? strerrorname_np(-ret) : "");
+		      "%s of %s %s%s, not EFAULT: that says nothing of the contract", user->name,
+		      buf->exporter->name, ret ? "was refused with " :
+		      "took nothing and gave no error", ret ? strerrorname_np(-ret) : "");
 	return false;
 }
 

@@ -192,8 +192,7 @@ static void print_unjudged(FILE *f, const struct run_results *run)
 		if (result_is_told_by_parts(run, i))
 			continue;
 		if (r->verdict == SKIP && r->message[0])
-			add_unjudged(&all, r, xasprintf("%s%s%s", r->clauses,
-							r->clauses[0] ? ": " : "", r->message));
+			add_unjudged(&all, r, xstrdup(r->message));
 		for (const char *at = r->out; *at; at = next_line(at))
 			if (starts_with(at, "Unseen: ", &text))
 				add_unjudged(&all, r, xstrndup(text, strcspn(text, "\n")));

@@ -78,7 +78,7 @@ says '^bad *\.     FAIL$'
 says '^none *skip  skip$'
 says '^some *part  [.]$'
 says '^all *pass  pass$'
-says '^    A B: not here (none)$'
+says '^    not here (none)$'
 says '^    A: its back: no mirror (some)$'
 says '\\x01\\x1b\[1m<&>"\\xff\\xc3( ä'
 check 'nothing drives the terminal' test -z "$(LC_ALL=C tr -d "\n\t -~\200-\377" < "$work/last")"
