@@ -609,7 +609,7 @@ static bool after_move(void)
 
 static bool not_held(void)
 {
-	uint32_t *p = map(buf, SIZE);
+	uint32_t *p = map(buf, SIZE), *q;
 	ino_t ino = inode(buf);
 
 	want(obeys(p, SIZE));
@@ -618,9 +618,76 @@ static bool not_held(void)
 	usleep(100000);
 	want(!listed(ino));
 	want(filled(p, SIZE, 1));
+	q = map(alloc_from(dev, SIZE, O_RDWR), SIZE);
+	want(q && !q[0] && !p[0]);
+	fill(q, SIZE, 5);
+	want(filled(p, SIZE, 5));
+	munmap(p, SIZE);
+	return obeys(q, SIZE);
+}
+
+/* Its memory is there when the dma-buf is gone, until the mapping is. */
+static bool own_file(void)
+{
+	uint32_t *p = map(buf, SIZE), *q;
+	ino_t ino = inode(buf);
+
+	want(obeys(p, SIZE));
+	close(buf);
+	usleep(100000);
+	want(!listed(ino));
+	q = map(alloc_from(dev, SIZE, O_RDWR), SIZE);
+	fill(q, SIZE, 5);
 	close(dev);
-	want(filled(p, SIZE, 1));
+	want(filled(p, SIZE, 1) && filled(q, SIZE, 5));
 	return true;
+}
+
+static long free_kib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemFree: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static bool free_leaked(void)
+{
+	int fd = open(DMA_CALIB_LEAKED, O_WRONLY | O_CLOEXEC);
+	bool ok = write(fd, "0", 1) == 1;
+
+	close(fd);
+	usleep(100000);
+	return ok;
+}
+
+static bool leaks(void)
+{
+	const long large = 64 << 20;
+	long before;
+
+	want(own_file());
+	dev = open(DMA_CALIB_DIR "/leaks", O_RDWR | O_CLOEXEC);
+	before = free_kib();
+	close(alloc_from(dev, large, O_RDWR));
+	usleep(100000);
+	want(before - free_kib() > large / 1024 / 2);
+	want(free_leaked());
+	want(before - free_kib() < large / 1024 / 2);
+	return true;
+}
+
+static bool rounds_up(void)
+{
+	want(lseek(buf, 0, SEEK_END) == 6 << 20);
+	want(!map_at(NULL, buf, PAGE, RW, MAP_SHARED, 6 << 20));
+	return obeys(map(buf, 6 << 20), 6 << 20);
 }
 
 static bool lost_on_close(void)
@@ -639,7 +706,6 @@ static bool never_freed(void)
 {
 	uint32_t *p = map(buf, SIZE);
 	ino_t ino = inode(buf);
-	int fd;
 
 	want(obeys(p, SIZE));
 	munmap(p, SIZE);
@@ -647,10 +713,7 @@ static bool never_freed(void)
 	close(dev);
 	usleep(100000);
 	want(listed(ino));
-	fd = open(DMA_CALIB_LEAKED, O_WRONLY | O_CLOEXEC);
-	want(write(fd, "0", 1) == 1);
-	close(fd);
-	usleep(100000);
+	want(free_leaked());
 	want(!listed(ino));
 	return true;
 }
@@ -1039,9 +1102,12 @@ static const struct {
 	{ "fork", forked },
 	{ "split", split },
 	{ "after-move", after_move },
+	{ "own-file", own_file },
+	{ "rounds-up", rounds_up },
 	{ "not-held", not_held },
 	{ "lost-on-close", lost_on_close },
 	{ "never-freed", never_freed },
+	{ "leaks", leaks },
 	{ "ro-mprotect", ro_mprotect },
 	{ "ro-writable", ro_writable },
 	{ "expandable", expandable },

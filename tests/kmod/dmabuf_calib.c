@@ -119,6 +119,9 @@ enum calib_when {
 #define CALIB_CONTIGUOUS	BIT(24)	/* where the kernel has memory that is */
 #define CALIB_NOT_NOTIFIED	BIT(25)
 #define CALIB_RO_WRITABLE	BIT(26)
+#define CALIB_OWN_FILE		BIT(27)
+#define CALIB_LEAKS		BIT(28)
+#define CALIB_ROUNDS_UP		BIT(29)	/* the size, to a multiple of 6 MiB */
 
 /**
  * struct calib_row - an exporter
@@ -157,6 +160,11 @@ static const struct calib_row calib_rows[] = {
 	{ "moving-huge", NULL, "special PMDs where they fit, moves on request",
 	  CALIB_HUGE, .flags = CALIB_MOVES },
 
+	{ "own-file", NULL, "a file of its own behind a mapping, which holds the memory",
+	  CALIB_FAULT, .flags = CALIB_OWN_FILE },
+	{ "rounds-up", NULL, "makes buffers of 6 MiB and more", CALIB_FAULT,
+	  .flags = CALIB_ROUNDS_UP },
+
 	/* The mapping. */
 	{ "pages", "PFNMAP,SPECIAL,GUP,ACCOUNT", "normal pages at a fault",
 	  CALIB_PAGES },
@@ -190,12 +198,14 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, CALIB_AFTER_MOVE, CALIB_NOT_SPECIAL, CALIB_MOVES },
 
 	/* Its life. */
-	{ "not-held", "LIFE", "a mapping does not hold the dma-buf",
-	  CALIB_FAULT, .flags = CALIB_NOT_HELD },
+	{ "not-held", "LIFE", "what is mapped, but not open, becomes the next buffer",
+	  CALIB_FAULT, .flags = CALIB_OWN_FILE | CALIB_NOT_HELD },
 	{ "lost-on-close", "LIFE", "zeroed when the device is closed",
 	  CALIB_FAULT, .flags = CALIB_LOST_ON_CLOSE },
 	{ "never-freed", "LIFE", "a reference that nobody drops",
 	  CALIB_FAULT, .flags = CALIB_NEVER_FREED },
+	{ "leaks", "LIFE", "the dma-buf goes, its memory does not",
+	  CALIB_FAULT, .flags = CALIB_OWN_FILE | CALIB_LEAKS },
 
 	/* Its bounds. */
 	{ "ro-mprotect", "RO", "mprotect makes a read-only fd's mapping writable",
@@ -374,6 +384,14 @@ static const struct file_operations calib_fops;
 static DEFINE_MUTEX(calib_leaked_lock);
 static LIST_HEAD(calib_leaked);
 
+/* What a row that does not hold its memory has for its next buffer of that size. */
+static DEFINE_MUTEX(calib_let_go_lock);
+static struct {
+	const struct calib_row *row;
+	struct page **pages;
+	unsigned long count;
+} calib_let_go;
+
 /*
  * Memory, in pages with a reference each, so that they can be mapped, counted and
  * freed one by one. They come in pairs: without a VMA that allows it, the lockless
@@ -454,6 +472,40 @@ static void calib_copy_pages(struct page **to, struct page **from, unsigned long
 static void calib_file_free(struct kref *ref)
 {
 	kfree(container_of(ref, struct calib_file, ref));
+}
+
+/* The pages stay allocated as long as the mapping is there: each has a reference more. */
+static void calib_hand_on(struct calib_buf *buf)
+{
+	struct page **pages = kvmalloc_array(buf->count, sizeof(*pages), GFP_KERNEL);
+	unsigned long i, count = buf->count;
+
+	if (!pages)
+		return;
+	for (i = 0; i < count; i++) {
+		pages[i] = buf->pages[i];
+		get_page(pages[i]);
+	}
+	mutex_lock(&calib_let_go_lock);
+	swap(calib_let_go.pages, pages);
+	swap(calib_let_go.count, count);
+	calib_let_go.row = buf->row;
+	mutex_unlock(&calib_let_go_lock);
+	calib_free_pages(pages, count);
+}
+
+static struct page **calib_take_over(const struct calib_row *row, unsigned long count)
+{
+	struct page **pages = NULL;
+	unsigned long i;
+
+	mutex_lock(&calib_let_go_lock);
+	if (calib_let_go.row == row && calib_let_go.count == count)
+		swap(pages, calib_let_go.pages);
+	mutex_unlock(&calib_let_go_lock);
+	for (i = 0; pages && i < count; i++)
+		clear_highpage(pages[i]);
+	return pages;
 }
 
 static void calib_buf_free(struct kref *ref)
@@ -1204,7 +1256,7 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 	    (vma->vm_flags & VM_MAYSHARE))
 		vm_flags_set(vma, VM_SHARED | VM_MAYWRITE);
 
-	if (!ret && (row->flags & CALIB_NOT_HELD)) {
+	if (!ret && (row->flags & CALIB_OWN_FILE)) {
 		file = anon_inode_getfile("[dma_calib]", &calib_other_fops, NULL, O_RDWR);
 		if (IS_ERR(file)) {
 			ret = PTR_ERR(file);
@@ -1456,10 +1508,14 @@ static void calib_unmap_dma_buf(struct dma_buf_attachment *attach, struct sg_tab
 static void calib_release(struct dma_buf *dmabuf)
 {
 	struct calib_buf *buf = dmabuf->priv;
+	bool mapped;
 
 	mutex_lock(&buf->lock);
 	calib_happens(buf, NULL, NULL, CALIB_AT_RELEASE);
+	mapped = buf->vmas;
 	mutex_unlock(&buf->lock);
+	if (mapped && (buf->row->flags & CALIB_NOT_HELD))
+		calib_hand_on(buf);
 	calib_buf_put(buf);
 }
 
@@ -1494,6 +1550,7 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	struct calib_rule *rule = file->row->rule;
 	struct dma_buf *dmabuf;
 	struct calib_buf *buf;
+	unsigned long size = data->len;
 	int fd, ret = 0;
 
 	if (data->fd || data->heap_flags || data->fd_flags & ~(O_CLOEXEC | O_ACCMODE) ||
@@ -1514,7 +1571,9 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	buf->inode = file_inode(filp);
 	ihold(buf->inode);
 	buf->read_only = (data->fd_flags & O_ACCMODE) == O_RDONLY;
-	buf->count = PAGE_ALIGN(data->len) >> PAGE_SHIFT;
+	if (buf->row->flags & CALIB_ROUNDS_UP)
+		size = roundup(size, 6 * SZ_1M);
+	buf->count = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	if (rule) {
 		if (rule->options[CALIB_OPT_ROUND])
 			buf->count = roundup(buf->count, rule->options[CALIB_OPT_ROUND]);
@@ -1522,6 +1581,8 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 		ret = calib_charge(buf);
 	}
 	if (!ret)
+		buf->pages = calib_take_over(buf->row, buf->count);
+	if (!ret && !buf->pages)
 		buf->pages = calib_alloc_pages(buf->row, buf->count);
 	if (!buf->pages) {
 		calib_buf_put(buf);
@@ -1543,6 +1604,12 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	/* From here on others may have it, and end it. */
 	if (buf->row->flags & CALIB_NEVER_FREED)
 		calib_leak(buf, NULL);
+	if (buf->row->flags & CALIB_LEAKS) {
+		kref_get(&buf->ref);
+		mutex_lock(&calib_leaked_lock);
+		list_add(&buf->list, &calib_leaked);
+		mutex_unlock(&calib_leaked_lock);
+	}
 	if ((buf->row->flags & CALIB_LOST_ON_CLOSE) || (rule && rule->event == CALIB_AT_CLOSE)) {
 		kref_get(&buf->ref);
 		mutex_lock(&file->lock);
@@ -1914,8 +1981,7 @@ static int calib_leaked_open(struct inode *inode, struct file *filp)
 	return single_open(filp, calib_leaked_show, NULL);
 }
 
-static ssize_t calib_leaked_write(struct file *filp, const char __user *from, size_t size,
-				  loff_t *pos)
+static void calib_free_leaked(void)
 {
 	struct calib_buf *buf, *next;
 	LIST_HEAD(leaked);
@@ -1925,8 +1991,17 @@ static ssize_t calib_leaked_write(struct file *filp, const char __user *from, si
 	mutex_unlock(&calib_leaked_lock);
 	list_for_each_entry_safe(buf, next, &leaked, list) {
 		list_del_init(&buf->list);
-		dma_buf_put(buf->dmabuf);
+		if (buf->row->flags & CALIB_LEAKS)
+			calib_buf_put(buf);
+		else
+			dma_buf_put(buf->dmabuf);
 	}
+}
+
+static ssize_t calib_leaked_write(struct file *filp, const char __user *from, size_t size,
+				  loff_t *pos)
+{
+	calib_free_leaked();
 	return size;
 }
 
@@ -2182,11 +2257,13 @@ err_region:
 }
 module_init(calib_init);
 
-/* Every buffer holds the module, so that none is left. */
+/* Every dma-buf holds the module, so that none is left; memory may be. */
 static void __exit calib_exit(void)
 {
 	unsigned int i;
 
+	calib_free_leaked();
+	calib_free_pages(calib_let_go.pages, calib_let_go.count);
 	debugfs_remove_recursive(calib_debugfs);
 	for (i = 0; i < calib_num_rules; i++) {
 		if (!calib_ruled[i]->gone)
