@@ -69,6 +69,49 @@ static void two_mappings(struct dmabuf *buf, const struct dmabuf_way *way)
 	read_all(buf, first, 0x44444444, "written through a second mapping, read through the fd");
 }
 
+/* What is asked of an exporter besides the buffer that is judged. */
+struct request {
+	const struct dmabuf_exporter *e;
+	const struct dmabuf_way *way;
+	size_t size;
+};
+
+/* More buffers than one are not for every exporter: as many as it gives, up to this. */
+#define OTHER_BUFFERS 4
+#define OTHER_MEMORY (4 << 20)
+
+static void fill_another(const void *request)
+{
+	const struct request *r = request;
+	struct dmabuf other = dmabuf_alloc(r->e, r->size);
+
+	pattern_fill(dmabuf_map(&other, r->way), other.size, 0xdeadbeef);
+}
+
+/*
+ * Whatever the exporter let go of gets another owner, who fills it: as long as free memory
+ * is left alone, it has the contents that it had. All of it stays until the child ends.
+ */
+static void give_free_memory_away(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	const struct request another = { e, way, SIZE };
+	unsigned int buffers = 0;
+	char why[512];
+	void *p;
+
+	while (buffers < OTHER_BUFFERS &&
+	       !dmabuf_skips(fill_another, &another, why, sizeof(why)))
+		buffers++;
+	igt_info("%u other buffers filled%s%s\n", buffers, buffers < OTHER_BUFFERS ? ": " : "",
+		 buffers < OTHER_BUFFERS ? why : "");
+	dmabuf_setup("filling anonymous memory");
+	p = mmap(NULL, OTHER_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	dmabuf_require(p != MAP_FAILED, "no anonymous memory: %s", strerror(errno));
+	/* Single pages, for that is how most memory is freed. */
+	madvise(p, OTHER_MEMORY, MADV_NOHUGEPAGE);
+	memset(p, 0xa5, OTHER_MEMORY);
+}
+
 static void survives_close(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	void *p = dmabuf_map(buf, way);
@@ -76,6 +119,7 @@ static void survives_close(struct dmabuf *buf, const struct dmabuf_way *way)
 	write_all(buf, p, 0x55555555);
 	read_all(buf, p, 0x55555555, "read before everything but the mapping is closed");
 	dmabuf_close(buf);
+	give_free_memory_away(buf->exporter, way);
 	dmabuf_stage("reading %s after everything but the mapping was closed",
 		     buf->exporter->name);
 	pattern_must_be("LIFE", p, buf->size, 0x55555555,
@@ -94,6 +138,7 @@ static void survives_fork(struct dmabuf *buf, const struct dmabuf_way *way)
 	write_all(buf, (void *)p, 0x77777777);
 	read_all(buf, (void *)p, 0x77777777, "read before fork");
 	dmabuf_close(buf);
+	give_free_memory_away(buf->exporter, way);
 	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (!pid) {
@@ -132,20 +177,21 @@ static bool listed(ino_t ino)
 	return found;
 }
 
-static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
+/*
+ * By debugfs. A mapping need not hold the dma-buf itself: an exporter may put a file of
+ * its own behind it (i915 does), as long as that holds the memory.
+ */
+static void must_be_unlisted_at_last(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	void *p = dmabuf_map(buf, way);
 	bool still = true;
 	struct stat st;
+	void *p;
 
 	dmabuf_require(!fstat(buf->fd, &st), "fstat: %s", strerror(errno));
-	dmabuf_touch(p, buf->size);
 	dmabuf_require(listed(st.st_ino), "debugfs does not list the buffer");
+	p = dmabuf_map(buf, way);
+	dmabuf_touch(p, buf->size);
 	dmabuf_close(buf);
-	if (!way->clause[0])
-		dmabuf_must("LIFE", listed(st.st_ino),
-			    "%s: debugfs (dma_buf/bufinfo) does not list the dma-buf (inode %lu) any more, for fd, handle and device were closed; but it is mapped, and the mapping should hold it\n",
-			    buf->exporter->name, (unsigned long)st.st_ino);
 	munmap(p, buf->size);
 
 	/* The last reference may be dropped by a task work a little later. */
@@ -154,7 +200,89 @@ static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
 	dmabuf_must("LIFE", !still,
 		    "%s: the dma-buf (inode %lu) is still there one second after its last fd, handle and mapping are gone\n",
 		    buf->exporter->name, (unsigned long)st.st_ino);
-	dmabuf_saw("LIFE", "debugfs lists the buffer while it is mapped, and not afterwards");
+	dmabuf_saw("LIFE", "debugfs does not list the buffer after the last munmap()");
+}
+
+/* What is made and given back must be had again, or is missed by the machine. */
+#define LARGE (512 << 10)
+#define ENOUGH (16 << 20)
+#define TRIES 5
+
+static size_t given_back;	/* bytes */
+
+static void use_once(const void *request)
+{
+	const struct request *r = request;
+	struct dmabuf buf = dmabuf_alloc(r->e, r->size);
+	void *p = dmabuf_map(&buf, r->way);
+
+	dmabuf_touch(p, buf.size);
+	dmabuf_close(&buf);
+	munmap(p, buf.size);
+	given_back += buf.size;
+}
+
+static void must_be_had_again(const struct request *r)
+{
+	char why[512] = "";
+
+	/* For a second, as above. */
+	for (int i = 0; i < 50; i++) {
+		if (!dmabuf_skips(use_once, r, why, sizeof(why)))
+			return;
+		usleep(20000);
+	}
+	dmabuf_violation("LIFE", "%s: after %zu bytes in buffers of which no fd, handle or mapping is left, it gives no more, for a second: %s\n",
+			 r->e->name, given_back, why);
+}
+
+static long long available_memory(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	long long kib = -1;
+	char line[128];
+
+	while (f && kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "MemAvailable: %lld", &kib);
+	if (f)
+		fclose(f);
+	dmabuf_require(kib >= 0, "/proc/meminfo has no MemAvailable");
+	return kib << 10;
+}
+
+static void must_cost_nothing(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	struct request r = { e, way, LARGE };
+	long long missing = 0;
+	char why[512];
+
+	if (dmabuf_skips(use_once, &r, why, sizeof(why))) {
+		r.size = SIZE;
+		use_once(&r);
+	}
+	/* Others use memory as well, but not each time, and not in step with this. */
+	for (int i = 0; i < TRIES; i++) {
+		long long before = available_memory();
+
+		for (given_back = 0; given_back < ENOUGH; )
+			must_be_had_again(&r);
+		missing = before - available_memory();
+		if (missing < (long long)given_back / 2) {
+			dmabuf_saw("LIFE", "%zu MiB in buffers are given back, and can be had again",
+				   given_back >> 20);
+			return;
+		}
+	}
+	dmabuf_violation("LIFE", "%s: %d times in a row, %zu bytes in buffers of which no fd, handle or mapping is left cost the machine %lld bytes of its MemAvailable\n",
+			 e->name, TRIES, given_back, missing);
+}
+
+static void is_freed(struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	dmabuf_part("LIFE")
+		must_be_unlisted_at_last(buf, way);
+	dmabuf_close(buf);
+	must_cost_nothing(buf->exporter, way);
 }
 
 static const struct dmabuf_check checks[] = {
@@ -163,11 +291,11 @@ static const struct dmabuf_check checks[] = {
 	{ "two-mappings", "WHOLE", "what is written there is read through the fd's mapping, "
 	  "and the other way round", two_mappings },
 	{ "life-close", "LIFE", "the contents stay, and stay writable, when fd, handle and "
-	  "device are closed", survives_close },
+	  "device are closed and memory that is free is given to others", survives_close },
 	{ "life-fork", "LIFE", "with everything closed, a child sees the buffer after fork, "
 	  "and the parent what the child writes", survives_fork },
-	{ "life-freed", "LIFE", "the dma-buf is there while it is mapped and gone after the "
-	  "last munmap, by debugfs", is_freed },
+	{ "life-freed", "LIFE", "after the last munmap() the dma-buf is gone, by debugfs, and "
+	  "many buffers, one after another, cost no memory and can be had again", is_freed },
 	{ }
 };
 
