@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -10,12 +11,6 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		      enum page_state state, const char *which, void *addr,
 		      size_t length)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
-	const struct { const char *name; size_t at; } pages[] = {
-		{ "first page", 0 },
-		{ "middle page", length / page / 2 * page },
-		{ "last page", length - page },
-	};
 	const struct gup_user *user;
 	char text[256];
 
@@ -27,11 +22,21 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 			      "no GUP user that walks page tables works here (they say why)");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		snprintf(text, sizeof(text), "%s of the %s", pages[i].name, which);
-		gup_must_be_refused(user, buf, way, state, text,
-				    (char *)addr + pages[i].at, page);
+	for_each_named_page(page, length) {
+		snprintf(text, sizeof(text), "%s of the %s", page.name, which);
+		gup_must_be_refused(user, buf, way, state, text, (char *)addr + page.at,
+				    page_size());
 	}
+}
+
+void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, uint32_t seed)
+{
+	void *p = dmabuf_map(buf, way);
+
+	dmabuf_stage("filling %s (%s)", buf->exporter->name, way->name);
+	pattern_fill(p, buf->size, seed);
+	pattern_must_be("WHOLE", p, buf->size, seed, "read after it was filled");
+	return p;
 }
 
 void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)

@@ -27,6 +27,14 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 		      size_t length);
 
 /*
+ * dmabuf_map_filled:
+ *
+ * Maps the whole buffer as dmabuf_map() does, filled with the pattern of seed, which must be
+ * read back (WHOLE). In a dmabuf_limited() block.
+ */
+void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, uint32_t seed);
+
+/*
  * dmabuf_must_follow_move:
  *
  * Makes the exporter move the buffer and proves it on the mapping p of all of it, which

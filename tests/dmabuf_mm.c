@@ -21,6 +21,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -34,28 +35,12 @@ IGT_TEST_DESCRIPTION("What the kernel's memory management promises of a VM_PFNMA
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Ordinary shared memory of as many bytes, every page of it touched. */
-static void *map_control(size_t length)
+/* Ordinary shared memory, every page of it touched. */
+static void *map_touched_control(size_t length)
 {
-	int fd = memfd_create("control", MFD_CLOEXEC);
-	void *p;
+	void *p = map_control(length);
 
-	dmabuf_require(fd >= 0 && !ftruncate(fd, length), "no memfd to compare with: %s",
-		       strerror(errno));
-	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	dmabuf_require(p != MAP_FAILED, "no memfd to compare with: %s", strerror(errno));
-	close(fd);
 	dmabuf_touch(p, length);
-	return p;
-}
-
-static void *map_filled(const struct dmabuf *buf, const struct dmabuf_way *way)
-{
-	void *p = dmabuf_map(buf, way);
-
-	dmabuf_stage("filling %s (%s)", buf->exporter->name, way->name);
-	pattern_fill(p, buf->size, SEED);
-	pattern_must_be("WHOLE", p, buf->size, SEED, "read after it was filled");
 	return p;
 }
 
@@ -127,8 +112,8 @@ static void must_not_be_accounted(const struct dmabuf *buf, const struct dmabuf_
 
 static void locks_nothing(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	void *control = map_control(buf->size);
-	void *p = map_filled(buf, way);
+	void *control = map_touched_control(buf->size);
+	void *p = dmabuf_map_filled(buf, way, SEED);
 	struct proc_vma vma;
 
 	for (size_t i = 0; i < ARRAY_SIZE(locks); i++) {
@@ -151,7 +136,7 @@ static void locks_nothing(struct dmabuf *buf, const struct dmabuf_way *way)
 	must_be_unharmed(buf, way, p, false, "mlock(), mlock2() and mlockall()");
 
 	/* All mappings to come are locked now. */
-	control = map_control(buf->size);
+	control = map_touched_control(buf->size);
 	vma = proc_vma(control);
 	dmabuf_require(proc_vma_has(&vma, "lo"), "MCL_FUTURE does not lock a memfd either");
 	p = dmabuf_map(buf, way);
@@ -176,16 +161,6 @@ static bool has_word(const char *path, const char *word)
 	if (f)
 		fclose(f);
 	return found;
-}
-
-static bool write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
 }
 
 /* Bytes that this group's processes have mapped. */
@@ -220,17 +195,13 @@ static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_
 	struct dmabuf buf;
 	long long growth;
 	void *p;
-	int fd;
 
 	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
 	dmabuf_require(write_to(procs, "0"), "%s cannot be entered: %s", group, strerror(errno));
 	buf = dmabuf_alloc(e, 1 << 20);
 	p = dmabuf_map(&buf, way);
 
-	fd = memfd_create("control", MFD_CLOEXEC);
-	dmabuf_require(fd >= 0 && !ftruncate(fd, buf.size), "no memfd: %s", strerror(errno));
-	growth = growth_by_touching(group, mmap(NULL, buf.size, PROT_READ | PROT_WRITE,
-						MAP_SHARED, fd, 0), buf.size);
+	growth = growth_by_touching(group, map_control(buf.size), buf.size);
 	dmabuf_require(growth >= (long long)buf.size / 2,
 		       "the memory cgroup does not count a memfd either");
 	dmabuf_stage("touching every page of %s (%s)", e->name, way->name);
@@ -367,9 +338,9 @@ static void take_advice(const struct dmabuf *buf, const struct dmabuf_way *way, 
 		    buf->exporter->name, way->name, a->flag, what, proc_evidence(p));
 }
 
-static void advice(struct dmabuf *buf, const struct dmabuf_way *way)
+static void all_advice_is_harmless(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	void *p = map_filled(buf, way);
+	void *p = dmabuf_map_filled(buf, way, SEED);
 	bool pfnmap = is_pfnmap(p);
 
 	for (int pass = 0; pass < 2; pass++) {
@@ -389,14 +360,6 @@ static void advice(struct dmabuf *buf, const struct dmabuf_way *way)
 	pattern_fill(p, buf->size, SEED);
 	if (pfnmap)
 		dmabuf_must_obey(buf, way, TOUCHED, "mapping after all advice", p, buf->size);
-}
-
-static void *reserve(size_t length)
-{
-	void *p = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	dmabuf_require(p != MAP_FAILED, "no address space: %s", strerror(errno));
-	return p;
 }
 
 static void must_move(const struct dmabuf *buf, const struct dmabuf_way *way, void *p,
@@ -425,8 +388,8 @@ static void must_move(const struct dmabuf *buf, const struct dmabuf_way *way, vo
 
 static void moves_address(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	void *control = map_control(buf->size);
-	void *p = map_filled(buf, way), *q;
+	void *control = map_touched_control(buf->size);
+	void *p = dmabuf_map_filled(buf, way, SEED), *q;
 
 	dmabuf_stage("mremap(MREMAP_DONTUNMAP) of %s (%s)", buf->exporter->name, way->name);
 	q = mremap(control, buf->size, buf->size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
@@ -464,8 +427,8 @@ static void is_not_watched(struct dmabuf *buf, const struct dmabuf_way *way)
 		{ "MINOR", UFFDIO_REGISTER_MODE_MINOR },
 		{ "WP", UFFDIO_REGISTER_MODE_WP },
 	};
-	void *control = map_control(buf->size);
-	void *p = map_filled(buf, way);
+	void *control = map_touched_control(buf->size);
+	void *p = dmabuf_map_filled(buf, way, SEED);
 	unsigned int known = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -505,13 +468,13 @@ static int where_is(void *p, size_t length, const int *nodes, int *status)
 	return ret < 0 ? -errno : 0;
 }
 
-static void stays(struct dmabuf *buf, const struct dmabuf_way *way)
+static void is_not_migrated(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t count = buf->size / sysconf(_SC_PAGESIZE);
 	int *nodes = calloc(count, sizeof(*nodes)), *status = calloc(count, sizeof(*status));
 	const unsigned long node0 = 1;
-	void *control = map_control(buf->size);
-	void *p = map_filled(buf, way);
+	void *control = map_touched_control(buf->size);
+	void *p = dmabuf_map_filled(buf, way, SEED);
 	bool pfnmap = is_pfnmap(p);
 	int ret;
 
@@ -569,8 +532,8 @@ static void is_not_dumped(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	char dir[] = "/tmp/dmabuf-contract-XXXXXX", core[64];
 	static const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	void *control = map_control(buf->size);
-	void *p = map_filled(buf, way);
+	void *control = map_touched_control(buf->size);
+	void *p = dmabuf_map_filled(buf, way, SEED);
 	bool dumped = false, control_dumped = false;
 	char pattern[64] = "";
 	int status = 0, fd;
@@ -624,7 +587,7 @@ static const struct dmabuf_check checks[] = {
 	{ "madvise", "PFNMAP WHOLE", "no advice of madvise() or process_madvise(), and nothing "
 	  "written to clear_refs, loses a word of it or makes it normal memory, and advice "
 	  "that is not for VM_PFNMAP is refused. Source: madvise(2), mm/madvise.c; the table "
-	  "in the code says for each from which kernel on", advice },
+	  "in the code says for each from which kernel on", all_advice_is_harmless },
 	{ "mremap", "PFNMAP GUP SPECIAL WHOLE", "mremap() to another address leaves nothing at "
 	  "the old one and keeps contents and rules, whether its pages were touched or not; "
 	  "MREMAP_DONTUNMAP is refused. Source: #2, mm/mremap.c, mremap(2). All kernels, "
@@ -634,7 +597,7 @@ static const struct dmabuf_check checks[] = {
 	{ "migrate", "ACCOUNT WHOLE", "move_pages() finds no page in it that it finds in a memfd, "
 	  "and neither that, mbind() nor migrate_pages() changes a word. Source: #0 and #4 "
 	  "(only the exporter moves it); mm/migrate.c, mm/mempolicy.c, vma_migratable(). All "
-	  "kernels", stays },
+	  "kernels", is_not_migrated },
 	{ "coredump", "ACCOUNT", "a core dump that has a memfd, and was asked by MADV_DODUMP for "
 	  "the buffer, does not have it. Source: fs/coredump.c, vma_dump_size() leaves out "
 	  "VM_DONTDUMP and VM_IO, get_dump_page() is a GUP user. All kernels", is_not_dumped },

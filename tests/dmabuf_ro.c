@@ -109,16 +109,6 @@ static void read_only_fd(const struct dmabuf_exporter *e)
 	dmabuf_saw("RO", "a store to a private mapping stays there");
 }
 
-static uint32_t *map_filled(const struct dmabuf *buf, const struct dmabuf_way *way)
-{
-	uint32_t *p = dmabuf_map(buf, way);
-
-	dmabuf_stage("filling %s (%s)", buf->exporter->name, way->name);
-	pattern_fill(p, buf->size, SEED);
-	pattern_must_be("WHOLE", p, buf->size, SEED, "read after it was filled");
-	return p;
-}
-
 /* What a debugger does: by get_user_pages, or else by the driver's vm_ops->access. */
 static bool mem_store_fails(void *addr, uint32_t value)
 {
@@ -196,7 +186,7 @@ static const struct {
 /* A mapping that is read-only of a buffer that is not. */
 static void read_only_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	uint32_t *writable = map_filled(buf, way);
+	uint32_t *writable = dmabuf_map_filled(buf, way, SEED);
 	uint32_t *p;
 
 	dmabuf_stage("mapping %s read-only (%s)", buf->exporter->name, way->name);
@@ -233,7 +223,7 @@ static void private_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 		{ "private mapping", PROT_READ | PROT_WRITE },
 	};
 	const size_t page = sysconf(_SC_PAGESIZE);
-	uint32_t *shared = map_filled(buf, way);
+	uint32_t *shared = dmabuf_map_filled(buf, way, SEED);
 
 	for (size_t i = 0; i < sizeof(prots) / sizeof(prots[0]); i++) {
 		const char *name = prots[i].name;
