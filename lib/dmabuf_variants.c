@@ -2,24 +2,79 @@
 #include <sys/wait.h>
 
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_variants.h"
 #include "igt.h"
 
-#define USUAL (64 << 10)
-#define PMD_SIZE (2ul << 20)
-
-static size_t page_size(void)
+/*
+ * Bytes from one page that is looked at to the next: in a large buffer there are too many
+ * for all.
+ */
+static size_t stride(const struct dmabuf *buf)
 {
-	return sysconf(_SC_PAGESIZE);
+	const size_t huge = huge_page_size();
+
+	return buf->size >= 8 * huge ? huge : page_size();
 }
 
-size_t dmabuf_stride(const struct dmabuf *buf)
+size_t dmabuf_looked_at(const struct dmabuf *buf, size_t from)
 {
-	return buf->size > 2 * PMD_SIZE ? PMD_SIZE : page_size();
+	const size_t step = stride(buf), last = buf->size - page_size();
+	size_t at = (from + step - 1) / step * step;
+
+	return from <= last && at > last ? last : at;
+}
+
+size_t dmabuf_variant_size(const struct dmabuf_variant *v, size_t page, size_t huge)
+{
+	size_t size = v->pages * page > v->huge * huge ? v->pages * page : v->huge * huge;
+
+	size = size > v->bytes ? size : v->bytes;
+	return (size + page - 1) / page * page;
+}
+
+/* In each page its number: enough to tell whether the right one is there. */
+static uint32_t stamp(size_t offset)
+{
+	return 0x5eed0000 ^ (offset / page_size());
+}
+
+void dmabuf_write_stamps(const struct dmabuf *buf)
+{
+	char *p = dmabuf_map(buf, dmabuf_ways[0]);
+
+	dmabuf_stage("writing to every page of %s", buf->exporter->name);
+	for_each_looked_at(buf, at, 0, buf->size)
+		*(volatile uint32_t *)(p + at) = stamp(at);
+	munmap(p, buf->size);
+}
+
+void dmabuf_stamps_must_be_there(const struct dmabuf_mapping *m)
+{
+	const char *what = dmabuf_mapping_name(m->buf, m->way);
+	size_t compared = 0;
+
+	dmabuf_stage("reading every page of %s", what);
+	for_each_looked_at(m->buf, at, m->offset, m->offset + m->length) {
+		uint32_t is = *(volatile uint32_t *)(m->addr + at - m->offset);
+
+		dmabuf_must("WHOLE", is == stamp(at),
+			    "%s: the page at the offset %zu has %#x in it, not %#x\n",
+			    what, at, is, stamp(at));
+		compared++;
+	}
+	if (compared)
+		dmabuf_saw("WHOLE", "the right words on %zu pages", compared);
+}
+
+/* So many n-ths of the buffer, where a page begins that is looked at. */
+static size_t fraction(const struct dmabuf *buf, unsigned int n)
+{
+	return buf->size / n / stride(buf) * stride(buf);
 }
 
 /* Maps a part of the buffer, at addr if that is not NULL. */
-static void map(struct dmabuf_mapping *m, char *addr, size_t offset, size_t length,
+static void map_part(struct dmabuf_mapping *m, char *addr, size_t offset, size_t length,
 		int prot, int flags, bool touch)
 {
 	if (addr)
@@ -33,34 +88,35 @@ static void map(struct dmabuf_mapping *m, char *addr, size_t offset, size_t leng
 	m->offset = offset;
 	m->prot = prot;
 	m->shared = flags & MAP_SHARED;
-	for (size_t at = 0; touch && at < length; at += dmabuf_stride(m->buf))
-		*(const volatile char *)(m->addr + at);
+	if (touch)
+		for_each_looked_at(m->buf, at, offset, offset + length)
+			(void)*(const volatile char *)(m->addr + at - offset);
 }
 
 static void map_whole(struct dmabuf_mapping *m, bool touch)
 {
-	map(m, NULL, 0, m->buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, touch);
+	map_part(m, NULL, 0, m->buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, touch);
 }
 
-static void last_page(struct dmabuf_mapping *m, bool touch)
+static void map_last_page(struct dmabuf_mapping *m, bool touch)
 {
-	map(m, NULL, m->buf->size - page_size(), page_size(), PROT_READ | PROT_WRITE,
+	map_part(m, NULL, m->buf->size - page_size(), page_size(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED, touch);
 }
 
-static void middle(struct dmabuf_mapping *m, bool touch)
+static void map_middle(struct dmabuf_mapping *m, bool touch)
 {
-	size_t third = m->buf->size / 3 / page_size() * page_size();
+	size_t third = fraction(m->buf, 3);
 
-	map(m, NULL, third, third, PROT_READ | PROT_WRITE, MAP_SHARED, touch);
+	map_part(m, NULL, third, third, PROT_READ | PROT_WRITE, MAP_SHARED, touch);
 }
 
-static void read_only(struct dmabuf_mapping *m, bool touch)
+static void map_read_only(struct dmabuf_mapping *m, bool touch)
 {
-	map(m, NULL, 0, m->buf->size, PROT_READ, MAP_SHARED, touch);
+	map_part(m, NULL, 0, m->buf->size, PROT_READ, MAP_SHARED, touch);
 }
 
-static void private(struct dmabuf_mapping *m, bool touch)
+static void map_private(struct dmabuf_mapping *m, bool touch)
 {
 	m->addr = m->way->map(m->buf, NULL, m->buf->size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE, 0);
@@ -71,16 +127,16 @@ static void private(struct dmabuf_mapping *m, bool touch)
 		return;
 	}
 	munmap(m->addr, m->buf->size);
-	map(m, NULL, 0, m->buf->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, touch);
+	map_part(m, NULL, 0, m->buf->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, touch);
 }
 
-static void second(struct dmabuf_mapping *m, bool touch)
+static void map_twice(struct dmabuf_mapping *m, bool touch)
 {
 	map_whole(m, true);
 	map_whole(m, touch);
 }
 
-static void again(struct dmabuf_mapping *m, bool touch)
+static void map_again(struct dmabuf_mapping *m, bool touch)
 {
 	map_whole(m, true);
 	munmap(m->addr, m->length);
@@ -116,7 +172,7 @@ static void fork_parent(struct dmabuf_mapping *m, bool touch)
 }
 
 /* Takes away a part of the whole mapping and goes on with another one. */
-static void keep(struct dmabuf_mapping *m, size_t start, size_t length)
+static void judge_only(struct dmabuf_mapping *m, size_t start, size_t length)
 {
 	m->addr += start;
 	m->offset = start;
@@ -127,23 +183,23 @@ static void munmap_first(struct dmabuf_mapping *m, bool touch)
 {
 	map_whole(m, touch);
 	munmap(m->addr, page_size());
-	keep(m, page_size(), m->length - page_size());
+	judge_only(m, page_size(), m->length - page_size());
 }
 
 static void munmap_last(struct dmabuf_mapping *m, bool touch)
 {
 	map_whole(m, touch);
 	munmap(m->addr + m->length - page_size(), page_size());
-	keep(m, 0, m->length - page_size());
+	judge_only(m, 0, m->length - page_size());
 }
 
 static void munmap_middle(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = m->buf->size / 2 / page_size() * page_size();
+	size_t half = fraction(m->buf, 2);
 
 	map_whole(m, touch);
 	munmap(m->addr + half - page_size(), page_size());
-	keep(m, half, m->length - half);
+	judge_only(m, half, m->length - half);
 }
 
 static void protect(struct dmabuf_mapping *m, size_t start, int prot)
@@ -155,43 +211,33 @@ static void protect(struct dmabuf_mapping *m, size_t start, int prot)
 /* The page alone has other rights, and with them a VMA of its own. */
 static void mprotect_page(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = m->buf->size / 2 / page_size() * page_size();
+	size_t half = fraction(m->buf, 2);
 
 	map_whole(m, touch);
 	protect(m, half, PROT_READ);
-	keep(m, half, page_size());
+	judge_only(m, half, page_size());
 	m->prot = PROT_READ;
 }
 
 static void mprotect_rest(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = m->buf->size / 2 / page_size() * page_size();
+	size_t half = fraction(m->buf, 2);
 
 	map_whole(m, touch);
 	protect(m, half, PROT_READ);
-	keep(m, half + page_size(), m->length - half - page_size());
+	judge_only(m, half + page_size(), m->length - half - page_size());
 }
 
 static void mprotect_back(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = m->buf->size / 2 / page_size() * page_size();
+	size_t half = fraction(m->buf, 2);
 
 	map_whole(m, touch);
 	protect(m, half, PROT_NONE);
 	protect(m, half, PROT_READ | PROT_WRITE);
 }
 
-static void *reserve(size_t length)
-{
-	void *area = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
-
-	dmabuf_require(area != MAP_FAILED, "no room for %zu bytes: %s", length,
-		       strerror(errno));
-	return area;
-}
-
-static void moved(struct dmabuf_mapping *m, bool touch)
+static void map_and_move(struct dmabuf_mapping *m, bool touch)
 {
 	void *to, *p;
 
@@ -203,47 +249,51 @@ static void moved(struct dmabuf_mapping *m, bool touch)
 }
 
 /* At an address where whole page-table entries of the next level would fit. */
-static void aligned(struct dmabuf_mapping *m, bool touch)
+static void map_aligned(struct dmabuf_mapping *m, bool touch)
 {
-	char *area = reserve(m->buf->size + PMD_SIZE);
+	const size_t huge = huge_page_size();
+	char *area = reserve(m->buf->size + huge);
 
-	map(m, area + (-(uintptr_t)area & (PMD_SIZE - 1)), 0, m->buf->size,
+	map_part(m, area + (-(uintptr_t)area & (huge - 1)), 0, m->buf->size,
 	    PROT_READ | PROT_WRITE, MAP_SHARED, touch);
 }
 
+#define USUAL .pages = 16
+
 const struct dmabuf_variant dmabuf_variants[] = {
-	{ "last-page", "WHOLE", "the last page is mapped alone", USUAL, last_page,
-	  true },
-	{ "middle", "WHOLE", "a part in the middle is mapped", USUAL, middle, true },
-	{ "read-only", NULL, "it is mapped for reading only", USUAL, read_only },
-	{ "private", NULL, "it is mapped MAP_PRIVATE, where that is not refused", USUAL,
-	  private },
-	{ "second", NULL, "it is mapped a second time", USUAL, second },
-	{ "again", NULL, "it is mapped, unmapped and mapped again", USUAL, again },
-	{ "fork-child", NULL, "it is mapped before a fork, and judged in the child", USUAL,
-	  fork_child },
-	{ "fork-parent", NULL, "it is mapped before a fork, and judged in the parent", USUAL,
-	  fork_parent },
-	{ "munmap-first", "WHOLE", "the first page of the mapping is unmapped", USUAL,
-	  munmap_first },
-	{ "munmap-last", "WHOLE", "the last page of the mapping is unmapped", USUAL,
-	  munmap_last },
+	{ "last-page", "WHOLE", "the last page is mapped alone", map_last_page, USUAL,
+	  .of_a_part = true },
+	{ "middle", "WHOLE", "a part in the middle is mapped", map_middle, USUAL,
+	  .of_a_part = true },
+	{ "read-only", NULL, "it is mapped for reading only", map_read_only, USUAL },
+	{ "private", NULL, "it is mapped MAP_PRIVATE, where that is not refused", map_private,
+	  USUAL },
+	{ "second", NULL, "it is mapped a second time", map_twice, USUAL },
+	{ "again", NULL, "it is mapped, unmapped and mapped again", map_again, USUAL },
+	{ "fork-child", NULL, "it is mapped before a fork, and judged in the child",
+	  fork_child, USUAL },
+	{ "fork-parent", NULL, "it is mapped before a fork, and judged in the parent",
+	  fork_parent, USUAL },
+	{ "munmap-first", "WHOLE", "the first page of the mapping is unmapped", munmap_first,
+	  USUAL },
+	{ "munmap-last", "WHOLE", "the last page of the mapping is unmapped", munmap_last,
+	  USUAL },
 	{ "munmap-middle", "WHOLE", "a page in the middle is unmapped, what is behind it judged",
-	  USUAL, munmap_middle },
+	  munmap_middle, USUAL },
 	{ "mprotect-page", "WHOLE", "mprotect() makes a page read-only, and it is judged",
-	  USUAL, mprotect_page },
+	  mprotect_page, USUAL },
 	{ "mprotect-rest", "WHOLE", "mprotect() makes a page read-only, what is behind it judged",
-	  USUAL, mprotect_rest },
+	  mprotect_rest, USUAL },
 	{ "mprotect-back", "WHOLE", "mprotect() takes a page all rights and gives them back",
-	  USUAL, mprotect_back },
-	{ "mremap", NULL, "mremap() moves the mapping to another address", USUAL, moved },
-	{ "one-page", "WHOLE", "the buffer is a page", 4 << 10, map_whole },
-	{ "odd-size", "WHOLE", "the buffer's size is no power of two", 37 * (4 << 10),
-	  map_whole },
-	{ "large", "WHOLE", "the buffer is of 3 MiB", 3 << 20, map_whole },
-	{ "huge-2m", "HUGE", "a buffer of 2 MiB is mapped at an address of that alignment",
-	  2 << 20, aligned },
-	{ "huge-64m", "HUGE", "a buffer of 64 MiB is mapped at a 2 MiB-aligned address",
-	  64 << 20, aligned },
+	  mprotect_back, USUAL },
+	{ "mremap", NULL, "mremap() moves the mapping to another address", map_and_move, USUAL },
+	{ "one-page", "WHOLE", "the buffer is a page", map_whole, .pages = 1 },
+	{ "odd-size", "WHOLE", "the buffer's size is no power of two", map_whole, .pages = 37 },
+	{ "large", "WHOLE", "the buffer is of 3 MiB", map_whole, .bytes = 3 << 20 },
+	/* The names are those of 4 KiB pages. */
+	{ "huge-2m", "HUGE", "a buffer of a huge page is mapped at an address of that alignment",
+	  map_aligned, .huge = 1 },
+	{ "huge-64m", "HUGE", "a buffer of 64 MiB, or two huge pages, is mapped at an address of their alignment",
+	  map_aligned, .huge = 2, .bytes = 64 << 20 },
 	{ }
 };

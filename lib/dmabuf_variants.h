@@ -26,7 +26,6 @@ struct dmabuf_variant {
 	const char *name;
 	const char *clause;	/* which a violation breaks; NULL: that of the check */
 	const char *description;
-	size_t size;		/* of the buffer, in bytes */
 
 	/*
 	 * Maps the buffer by m->way and fills in the rest of m. touch: every page is
@@ -35,16 +34,39 @@ struct dmabuf_variant {
 	 */
 	void (*make)(struct dmabuf_mapping *m, bool touch);
 
+	/* The buffer's size: the largest of these. */
+	size_t pages;
+	size_t huge;		/* in huge pages */
+	size_t bytes;
 	bool of_a_part;		/* it maps one that does not begin at the buffer's start */
 };
 
 /*
- * dmabuf_stride:
+ * dmabuf_variant_size:
  *
- * How many bytes apart pages of a buffer are touched: every page, or in a large
- * buffer one where each huge page would begin, for there are too many.
+ * How many bytes a variant's buffer has where pages and huge pages are of this size.
  */
-size_t dmabuf_stride(const struct dmabuf *buf);
+size_t dmabuf_variant_size(const struct dmabuf_variant *v, size_t page, size_t huge);
+
+/*
+ * dmabuf_looked_at:
+ *
+ * The offset in the buffer of the first page, from this offset on, that is looked at: each
+ * is; in a buffer of many huge pages those where one would begin are, and the last.
+ */
+size_t dmabuf_looked_at(const struct dmabuf *buf, size_t from);
+#define for_each_looked_at(buf, at, from, to) \
+	for (size_t at = dmabuf_looked_at((buf), (from)); at < (to); \
+	     at = dmabuf_looked_at((buf), at + 1))
+
+/*
+ * dmabuf_write_stamps, dmabuf_stamps_must_be_there:
+ *
+ * Write its number to each page that is looked at, by the buffer's own file descriptor, and
+ * compare what a mapping has of them. A difference is a violation of WHOLE.
+ */
+void dmabuf_write_stamps(const struct dmabuf *buf);
+void dmabuf_stamps_must_be_there(const struct dmabuf_mapping *m);
 
 extern const struct dmabuf_variant dmabuf_variants[];
 #define for_each_dmabuf_variant(v) \

@@ -9,6 +9,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -17,45 +18,42 @@
 IGT_TEST_DESCRIPTION("A mapping shows the right part of the DMA buffer and nothing behind its "
 		     "end, also after parts of it were taken away.");
 
-#define SIZE (32 << 10)
+#define PAGES 8
 #define SEED 0xb0bb1e55
 
-static size_t page_size(void)
+static void *map_part(const struct dmabuf *buf, const struct dmabuf_way *way, off_t offset,
+		      size_t length)
 {
-	return sysconf(_SC_PAGESIZE);
-}
-
-static void *map(const struct dmabuf *buf, const struct dmabuf_way *way, size_t offset,
-		 size_t length)
-{
-	dmabuf_stage("mapping %zu bytes at offset %zu of %s (%s)", length, offset,
+	dmabuf_stage("mapping %zu bytes at offset %lld of %s (%s)", length, (long long)offset,
 		     buf->exporter->name, way->name);
 	return way->map(buf, NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, offset);
 }
 
-static void length(struct dmabuf *buf, const struct dmabuf_way *way)
+static void too_long_is_refused(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size(), size = buf->size;
-	const struct { size_t offset, length; } parts[] = {
+	const struct { off_t offset; size_t length; } parts[] = {
 		{ 0, size + page },
 		{ 0, 2 * size },
 		{ page, size },
 		{ size - page, 2 * page },
 		{ size, page },
 		{ size + page, page },
-		{ 1ull << 46, page },
-		{ -page, page },
-		{ -page, 2 * page },
+		/* Beyond what 32 bits hold, in bytes, and in pages of 4 KiB. */
+		{ 1ll << 43, page },
+		{ 1ll << 46, page },
+		{ -(off_t)page, page },
+		{ -(off_t)page, 2 * page },
 	};
 
 	dmabuf_map(buf, way);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		char *p = map(buf, way, parts[i].offset, parts[i].length);
+		char *p = map_part(buf, way, parts[i].offset, parts[i].length);
 
 		dmabuf_must("WHOLE", p == MAP_FAILED,
-			    "%s, mapped through the %s: a mapping of %zu bytes at offset %#zx was made, and the buffer has %zu bytes; the last page of it %s\n%s\n",
+			    "%s, mapped through the %s: a mapping of %zu bytes at offset %#llx was made, and the buffer has %zu bytes; the last page of it %s\n%s\n",
 			    buf->exporter->name, way->name, parts[i].length,
-			    parts[i].offset, size,
+			    (long long)parts[i].offset, size,
 			    dmabuf_load_faults(p + parts[i].length - page) ?
 			    "faults" : "can be read", proc_evidence(p));
 		dmabuf_saw("WHOLE", "a mapping that reaches beyond the end is refused (%s)",
@@ -63,7 +61,7 @@ static void length(struct dmabuf *buf, const struct dmabuf_way *way)
 	}
 }
 
-static void grow(struct dmabuf *buf, const struct dmabuf_way *way)
+static void growth_is_refused(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size();
 	const struct { const char *which; size_t length; } parts[] = {
@@ -73,7 +71,7 @@ static void grow(struct dmabuf *buf, const struct dmabuf_way *way)
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const size_t is = parts[i].length;
-		char *p = map(buf, way, 0, is), *q;
+		char *p = map_part(buf, way, 0, is), *q;
 
 		dmabuf_require(p != MAP_FAILED, "the %s of %s cannot be mapped through the %s: %s",
 			       parts[i].which, buf->exporter->name, way->name,
@@ -128,32 +126,32 @@ static void must_be_right(const struct dmabuf *buf, const struct dmabuf_way *way
 static void part_of(const struct dmabuf *buf, const struct dmabuf_way *way,
 		    enum page_state state, const struct op *op, const char *where, size_t at)
 {
-	const size_t page = page_size();
+	const size_t page = page_size(), size = PAGES * page;
 	char which[96];
-	char *p = map(buf, way, 0, SIZE);
+	char *p = map_part(buf, way, 0, size);
 
 	dmabuf_require(p != MAP_FAILED, "a part of %s cannot be mapped through the %s: %s",
 		       buf->exporter->name, way->name, strerror(errno));
 	if (state == TOUCHED)
-		dmabuf_touch(p, SIZE);
-	dmabuf_stage("%s of the %s page of %s (%s)", op->name, where, buf->exporter->name,
+		dmabuf_touch(p, size);
+	dmabuf_stage("%s of the %s of %s (%s)", op->name, where, buf->exporter->name,
 		     way->name);
 	dmabuf_require(!op->call(p + at), "%s of a page in the mapping: %s", op->name,
 		       strerror(errno));
 
 	/* At once, for whoever maps something next may get just this address. */
 	dmabuf_must("WHOLE", op->leaves || dmabuf_load_faults(p + at),
-		    "%s, mapped through the %s: the %s page can be read after %s\n",
+		    "%s, mapped through the %s: the %s can be read after %s\n",
 		    buf->exporter->name, way->name, where, op->name);
 
-	snprintf(which, sizeof(which), "mapping before the %s page, after %s of that", where,
+	snprintf(which, sizeof(which), "mapping before the %s, after %s of that", where,
 		 op->name);
 	must_be_right(buf, way, state, which, p, 0, at);
-	snprintf(which, sizeof(which), "mapping behind the %s page, after %s of that", where,
+	snprintf(which, sizeof(which), "mapping behind the %s, after %s of that", where,
 		 op->name);
-	must_be_right(buf, way, state, which, p, at + page, SIZE);
+	must_be_right(buf, way, state, which, p, at + page, size);
 	if (op->leaves) {
-		snprintf(which, sizeof(which), "%s page after %s of it", where, op->name);
+		snprintf(which, sizeof(which), "%s after %s of it", where, op->name);
 		must_be_right(buf, way, state, which, p, at, at + page);
 		dmabuf_must("RO", dmabuf_store_faults(p + at, 0),
 			    "%s, mapped through the %s, the %s: a store does not fault\n%s\n",
@@ -161,32 +159,26 @@ static void part_of(const struct dmabuf *buf, const struct dmabuf_way *way,
 		dmabuf_saw("RO", "a store to a page faults, after mprotect() of it");
 	}
 	munmap(p, at);
-	munmap(p + at + page, SIZE - at - page);
+	munmap(p + at + page, size - at - page);
 	if (op->leaves)
 		munmap(p + at, page);
 }
 
-static void part(struct dmabuf *buf, const struct dmabuf_way *way)
+static void rest_is_right(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	const size_t page = page_size();
-	const struct { const char *where; size_t at; } pages[] = {
-		{ "first", 0 },
-		{ "middle", SIZE / page / 2 * page },
-		{ "last", SIZE - page },
-	};
-	void *p = map(buf, way, 0, SIZE);
+	const size_t size = PAGES * page_size();
+	void *p = map_part(buf, way, 0, size);
 
 	dmabuf_require(p != MAP_FAILED, "a part of %s cannot be mapped through the %s: %s",
 		       buf->exporter->name, way->name, strerror(errno));
-	pattern_fill(p, SIZE, SEED);
+	pattern_fill(p, size, SEED);
 	for (int state = 0; state < NUM_PAGE_STATES; state++)
 		for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-			for (size_t j = 0; j < sizeof(pages) / sizeof(pages[0]); j++)
-				part_of(buf, way, state, &ops[i], pages[j].where,
-					pages[j].at);
+			for_each_named_page(page, size)
+				part_of(buf, way, state, &ops[i], page.name, page.at);
 }
 
-static void offset(struct dmabuf *buf, const struct dmabuf_way *way)
+static void offset_is_right(struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	const size_t page = page_size(), middle = buf->size / page / 2 * page;
 	const struct { const char *which; size_t at, length; } parts[] = {
@@ -199,7 +191,7 @@ static void offset(struct dmabuf *buf, const struct dmabuf_way *way)
 
 	pattern_fill(whole, buf->size, SEED);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uint32_t *p = map(buf, way, parts[i].at, parts[i].length);
+		uint32_t *p = map_part(buf, way, parts[i].at, parts[i].length);
 		uint32_t was;
 
 		if (p == MAP_FAILED) {
@@ -217,7 +209,7 @@ static void offset(struct dmabuf *buf, const struct dmabuf_way *way)
 		p[0] = was;
 		dmabuf_must_obey(buf, way, TOUCHED, parts[i].which, p, parts[i].length);
 
-		p = map(buf, way, parts[i].at, parts[i].length);
+		p = map_part(buf, way, parts[i].at, parts[i].length);
 		dmabuf_require(p != MAP_FAILED, "%s, for the second time: %s",
 			       parts[i].which, strerror(errno));
 		dmabuf_must_obey(buf, way, UNTOUCHED, parts[i].which, p, parts[i].length);
@@ -229,16 +221,17 @@ static void offset(struct dmabuf *buf, const struct dmabuf_way *way)
 static const struct dmabuf_check checks[] = {
 	{ "length", "WHOLE", "a mapping that is longer than the buffer, or begins at its end or "
 	  "behind, is refused. Source: #2; drivers/dma-buf/dma-buf.c, dma_buf_mmap_internal(); "
-	  "drivers/gpu/drm/drm_gem.c, drm_gem_mmap(). All kernels", length },
+	  "drivers/gpu/drm/drm_gem.c, drm_gem_mmap(). All kernels", too_long_is_refused },
 	{ "grow", "WHOLE", "mremap() lets no mapping of it grow, neither past its end nor that "
 	  "of its first page to the second. Source: #2; mm/mremap.c refuses VM_DONTEXPAND and "
-	  "VM_PFNMAP. All kernels", grow },
+	  "VM_PFNMAP. All kernels", growth_is_refused },
 	{ "part", "WHOLE PFNMAP GUP SPECIAL RO", "after munmap() or mprotect() of its first, "
 	  "middle or last page, pages touched before or not, the others show what they did and "
-	  "obey the rules. Source: #2 (always the entire object). All kernels", part },
+	  "obey the rules. Source: #2 (always the entire object). All kernels", rest_is_right },
 	{ "offset", "WHOLE PFNMAP GUP SPECIAL", "mappings from the second page on, of the middle "
 	  "page and of the last page show what is there in the buffer, and obey the rules. Skips "
-	  "where the way in takes no offset. Source: #2; mmap(2). All kernels", offset, true },
+	  "where the way in takes no offset. Source: #2; mmap(2). All kernels",
+	  offset_is_right, true },
 	{ }
 };
 
@@ -247,5 +240,5 @@ int dmabuf_main()
 	igt_fixture()
 		dmabuf_find_devices();
 
-	dmabuf_run_checks(checks, SIZE);
+	dmabuf_run_checks(checks, PAGES * page_size());
 }

@@ -9,6 +9,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_proc.h"
 #include "dmabuf_variants.h"
 #include "igt.h"
@@ -16,55 +17,19 @@
 IGT_TEST_DESCRIPTION("The contract holds however the mapping was made and whatever was "
 		     "done to it since.");
 
-/* In each page its number: enough to tell whether the right one is there. */
-static uint32_t stamp(size_t offset)
-{
-	return 0x5eed0000 ^ (offset / sysconf(_SC_PAGESIZE));
-}
-
-static void write_stamps(const struct dmabuf *buf)
-{
-	char *p = dmabuf_map(buf, dmabuf_ways[0]);
-
-	dmabuf_stage("writing to every page of %s", buf->exporter->name);
-	for (size_t at = 0; at < buf->size; at += dmabuf_stride(buf))
-		*(volatile uint32_t *)(p + at) = stamp(at);
-	munmap(p, buf->size);
-}
-
-static void stamps_must_be_there(const struct dmabuf_mapping *m)
-{
-	dmabuf_stage("reading every page of %s", dmabuf_mapping_name(m->buf, m->way));
-	for (size_t at = 0; at < m->length; at += dmabuf_stride(m->buf)) {
-		uint32_t is = *(volatile uint32_t *)(m->addr + at);
-
-		dmabuf_must("WHOLE", is == stamp(m->offset + at),
-			    "%s: the page at the offset %zu has %#x in it, not %#x\n",
-			    dmabuf_mapping_name(m->buf, m->way), m->offset + at, is,
-			    stamp(m->offset + at));
-	}
-	dmabuf_saw("WHOLE", "the right words on %zu pages", m->length / dmabuf_stride(m->buf));
-}
-
 static void gup_is_refused(struct dmabuf_mapping *m, enum page_state state)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
-	const struct { const char *which; size_t start; } pages[] = {
-		{ "first page", 0 },
-		{ "middle page", m->length / 2 / page * page },
-		{ "last page", m->length - page },
-	};
 	bool tried = false;
 
 	for_each_gup_representative(user) {
 		if (user->writes && !(m->prot & PROT_WRITE))
 			continue;
 		tried |= user->fast || state == UNTOUCHED;
-		for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		for_each_named_page(page, m->length) {
 			if (state == TOUCHED)
-				*(volatile char *)(m->addr + pages[i].start);
-			gup_must_be_refused(user, m->buf, m->way, state, pages[i].which,
-					    m->addr + pages[i].start, page);
+				(void)*(volatile char *)(m->addr + page.at);
+			gup_must_be_refused(user, m->buf, m->way, state, page.name,
+					    m->addr + page.at, page_size());
 		}
 	}
 	if (!tried)
@@ -72,21 +37,26 @@ static void gup_is_refused(struct dmabuf_mapping *m, enum page_state state)
 			      "no user of get_user_pages that could judge it works here");
 }
 
+static size_t size_of(const struct dmabuf_variant *variant)
+{
+	return dmabuf_variant_size(variant, page_size(), huge_page_size());
+}
+
 static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 		  const struct dmabuf_variant *variant)
 {
-	struct dmabuf buf = dmabuf_alloc(e, variant->size);
+	struct dmabuf buf = dmabuf_alloc(e, size_of(variant));
 	struct dmabuf_mapping m = { .buf = &buf, .way = way };
 	const char *what = dmabuf_mapping_name(&buf, way);
 
-	write_stamps(&buf);
+	dmabuf_write_stamps(&buf);
 	dmabuf_blame(variant->clause ?: (way->clause[0] ? way->clause : NULL),
 		     variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, true);
 	if (m.refused)
 		return;
-	stamps_must_be_there(&m);
+	dmabuf_stamps_must_be_there(&m);
 	proc_must_be_pfnmap(m.addr, what);
 	gup_is_refused(&m, TOUCHED);
 	dmabuf_part("ACCOUNT")
@@ -98,13 +68,13 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 	dmabuf_stage("%s: %s", what, variant->description);
 	variant->make(&m, false);
 	gup_is_refused(&m, UNTOUCHED);
-	stamps_must_be_there(&m);
+	dmabuf_stamps_must_be_there(&m);
 }
 
 static const char *not_for(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 			   const struct dmabuf_variant *variant)
 {
-	return dmabuf_too_small(e, variant->size) ?:
+	return dmabuf_too_small(e, size_of(variant)) ?:
 	       (variant->of_a_part ? dmabuf_maps_whole(e, way) : NULL);
 }
 

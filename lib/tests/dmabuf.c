@@ -12,8 +12,10 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
+#include "dmabuf_variants.h"
 #include "igt.h"
 
 IGT_TEST_DESCRIPTION("Verdicts about made-up exporters and GUP users.");
@@ -359,6 +361,42 @@ static void pattern_of_other_seed(void)
 	pattern_must_be("MOVE", words, sizeof(words), 8, "of another seed");
 }
 
+/* What a variant's buffer is where pages are of 4, 16 and 64 KiB, in bytes. */
+static const struct { const char *variant; size_t size[3]; } variant_sizes[] = {
+	{ "last-page", { 64 << 10, 256 << 10, 1 << 20 } },
+	{ "one-page", { 4 << 10, 16 << 10, 64 << 10 } },
+	{ "odd-size", { 37 * (4 << 10), 37 * (16 << 10), 37 * (64 << 10) } },
+	{ "large", { 3 << 20, 3 << 20, 3 << 20 } },
+	{ "huge-2m", { 2 << 20, 32 << 20, 512 << 20 } },
+	{ "huge-64m", { 64 << 20, 64 << 20, 1 << 30 } },
+};
+
+static const struct dmabuf_variant *variant_of(const char *name)
+{
+	for_each_dmabuf_variant(v)
+		if (!strcmp(v->name, name))
+			return v;
+	igt_assert_f(false, "there is no variant %s\n", name);
+	return NULL;
+}
+
+/* Made of a memfd: in pages, one that every page is looked at in, and larger ones. */
+static const size_t buffer_pages[] = { 16, 37, 1024 + 3, 3 * 512, 8 * 512, 9 * 512 + 5 };
+
+static void make_variant(const struct dmabuf_variant *v, size_t size)
+{
+	struct dmabuf buf = { .exporter = &made_up, .dev = -1, .size = size };
+	struct dmabuf_mapping m = { .buf = &buf, .way = dmabuf_ways[0] };
+
+	buf.fd = memfd_create("buffer", MFD_CLOEXEC);
+	dmabuf_require(buf.fd >= 0 && !ftruncate(buf.fd, size), "no memfd");
+	dmabuf_write_stamps(&buf);
+	v->make(&m, true);
+	dmabuf_must("WHOLE", m.length && m.offset + m.length <= size,
+		    "%zu bytes at offset %zu of %zu\n", m.length, m.offset, size);
+	dmabuf_stamps_must_be_there(&m);
+}
+
 int dmabuf_main()
 {
 	igt_describe("A block that ends in each way that there is.");
@@ -477,6 +515,27 @@ int dmabuf_main()
 	igt_describe("Every word differs with the seed.");
 	igt_subtest("pattern-seed")
 		pattern_of_other_seed();
+
+	igt_describe("The sizes of the variants' buffers follow those of pages and huge pages.");
+	igt_subtest("variant-sizes") {
+		for (size_t i = 0; i < sizeof(variant_sizes) / sizeof(variant_sizes[0]); i++)
+			for (int j = 0; j < 3; j++) {
+				const size_t page = (size_t)4096 << 2 * j;
+
+				igt_assert_eq_u64(dmabuf_variant_size(variant_of(variant_sizes[i].variant),
+								      page, huge_page_of(page)),
+						  variant_sizes[i].size[j]);
+			}
+	}
+
+	igt_describe("Each variant finds the words of a buffer of any size where they were written.");
+	igt_subtest_with_dynamic("variants") {
+		for_each_dmabuf_variant(v)
+			for (size_t i = 0; i < sizeof(buffer_pages) / sizeof(buffer_pages[0]); i++)
+				igt_dynamic_f("%s-%zu", v->name, buffer_pages[i])
+					dmabuf_limited(DMABUF_LIMIT)
+						make_variant(v, buffer_pages[i] * page_size());
+	}
 
 	igt_describe("Exporters' names are fit for subtests, and no two are the same.");
 	igt_subtest("names") {
