@@ -683,7 +683,7 @@ static bool leaks(void)
 	return true;
 }
 
-static bool rounds_up(void)
+static bool makes_6_mib(void)
 {
 	want(lseek(buf, 0, SEEK_END) == 6 << 20);
 	want(!map_at(NULL, buf, PAGE, RW, MAP_SHARED, 6 << 20));
@@ -1103,7 +1103,7 @@ static const struct {
 	{ "split", split },
 	{ "after-move", after_move },
 	{ "own-file", own_file },
-	{ "rounds-up", rounds_up },
+	{ "rounds-up", makes_6_mib },
 	{ "not-held", not_held },
 	{ "lost-on-close", lost_on_close },
 	{ "never-freed", never_freed },
