@@ -275,6 +275,17 @@ if [ -n "$lab" ]; then
 	lab_run trixie 1
 	check 'a second run comes to the same' diff "$work/first" "$work/flat"
 
+	# On a machine that has exporters, without the lab's scripts.
+	scripts/check-host.sh "$work/host" >"$work/log" 2>&1
+	while read -r word what; do
+		case $word in
+		ok) good "host: $what" ;;
+		FAILED) bad "host: $what" ;;
+		*) echo "         $word $what" ;;
+		esac
+	done <"$work/log"
+	grep -q '^ok a source tree, whole' "$work/log" || bad 'host: it did not get to its end'
+
 	# The calibration module: every way to break the contract is found, by its clause,
 	# and nothing that keeps it is accused.
 	mkdir -p "$work/calib/usr/bin"

@@ -18,6 +18,10 @@ its end; 2: it was not to be run.
   --module FILE.ko  load this one too, before COMMAND (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
   --root TREE       files for the guest's root (repeatable)
+  --machine         COMMAND runs in this machine's own system, as a person at its
+                    keyboard would run it on the kernel: all files of this machine
+                    are there, read-only, but /tmp, /var/tmp, /run and /mnt, which
+                    is DIR, are the guest's own
   --results DIR     shared with the guest as /results; the kernel's console goes
                     to DIR/console.txt
   --timeout S       kill the guest after S seconds (default: never)
@@ -60,6 +64,7 @@ kernel=debian:trixie
 modules=
 extra=
 results=
+machine=
 timeout=0
 inactivity=120
 roots=$tmp/roots
@@ -68,6 +73,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage; exit 0 ;;
 	--) shift; break ;;
+	--machine) machine=1; shift; continue ;;
 	--kernel | --modules | --module | --root | --results | --timeout | --inactivity)
 		[ $# -ge 2 ] || die "$1 needs a value"
 		;;
@@ -175,6 +181,7 @@ done <"$here/devices"
 cat >"$stage/lab/env" <<END
 LAB_MODULES='${load# }'
 LAB_EXTRA='$extra'
+LAB_MACHINE='$machine'
 DMABUF_EXPECT='${expect# }'
 END
 
@@ -269,6 +276,7 @@ qemu-system-x86_64 $accel -M q35 -smp $cpus -m 2G -no-reboot \
 	-serial chardev:console -serial stdio \
 	-drive file="$(echo "$tmp" | sed 's/,/,,/g')/disk",format=raw,if=virtio,cache=unsafe \
 	-virtfs local,path="$(echo "$results" | sed 's/,/,,/g')",mount_tag=results,security_model=none \
+	${machine:+-virtfs local,path=/,mount_tag=machine,security_model=none,readonly=on,multidevs=remap} \
 	$devices </dev/null >"$tmp/out" 2>"$tmp/qemu" &
 qemu_pid=$!
 
