@@ -6,7 +6,7 @@ set -u
 
 usage() {
 	cat <<END
-usage: scripts/check.sh [--no-lab | --source] [--keep DIR]
+usage: scripts/check.sh [--no-lab | --source] [--mutants] [--keep DIR]
 
 Builds with gcc and clang, runs the unit tests, then the lab on Debian's kernels
 of bookworm (6.1), trixie (6.12) and sid (7.2), and checks that every verdict is
@@ -16,17 +16,21 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
   --no-lab     only what needs no virtual machine
   --source     also kernels that are built from source, which takes long the first
                time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2
+  --mutants    also 50 violators drawn at random, with the date as the seed, none of
+               which may survive
   --keep DIR   leave the results of all runs in DIR
 END
 }
 
 lab=1
 source=
+mutants=
 keep=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-lab) lab= ;;
 	--source) source=1 ;;
+	--mutants) mutants=1 ;;
 	--keep) [ $# -ge 2 ] || { usage >&2; exit 2; }; keep=$2; shift ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -116,6 +120,12 @@ for test in $(sed '1d;$d' "$stage/$tests/test-list.txt"); do
 		[ \$(grep -c ^SUB '$work/described') -eq \$('$stage/$tests/$test' --list-subtests | wc -l) ]"
 done
 refused 'an unknown subtest' 79 'nknown subtest' "$stage/$tests/dmabuf_gup" --run-subtest nothing
+
+# What is drawn follows from the seed alone.
+check 'a seed draws the same mutants again' sh -c "
+	scripts/mutants --seed 1 --list >'$work/drawn' && scripts/mutants --seed 1 --list |
+		diff '$work/drawn' - && scripts/mutants --seed 2 --list >'$work/other' &&
+	! diff -q '$work/drawn' '$work/other'"
 
 # Bad input to the command of the README.
 run=scripts/run-tests.sh
@@ -306,6 +316,12 @@ if [ -n "$lab" ]; then
 		cat "$work/log"
 		[ -z "$keep" ] || cp -r "$work/score-$suite" "$keep/"
 	done
+	if [ -n "$mutants" ]; then
+		seed=$(date +%F)
+		check "of 50 mutants of the seed $seed none survives, and none that obeys is accused" \
+			scripts/mutants --seed "$seed" --count 50 --obey 10
+		tail -n 1 "$work/log"
+	fi
 	# Without gup_test, for which a kernel has to be built, and what asks for devices.
 	check 'every subtest has failed a violator and passed what obeys' scripts/both-ways.py \
 		'dmabuf_find@expected|dmabuf_gup@gup-test-.*' "$work"/*/junit.xml
