@@ -6,12 +6,18 @@
  *              must come out are in dmabuf.table. Needs no device and no root.
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_obey.h"
 #include "dmabuf_memory.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -343,6 +349,35 @@ static const struct { const char *flags, *code; bool has; } vmflags[] = {
 	{ "", "pf", false },
 };
 
+/* As the filters of containers do. */
+static void forbid(unsigned int call)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	dmabuf_require(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+		       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+		       "no seccomp: %s", strerror(errno));
+}
+
+/* Whether a page of the core's VM_PFNMAP obeys, where vmsplice() may not be called. */
+static void obeys_without_vmsplice(void)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	struct dmabuf buf = { .exporter = &made_up, .fd = -1, .dev = -1, .size = page };
+	void *p = proc_core_pfnmap();
+
+	dmabuf_require(p, "no core VM_PFNMAP mapping");
+	forbid(SYS_vmsplice);
+	dmabuf_touch_reading(p, page);
+	dmabuf_must_obey(&buf, &made_up_way, TOUCHED, "page", p, page);
+}
+
 static void pattern(void)
 {
 	uint32_t words[4096];
@@ -478,6 +513,12 @@ int dmabuf_main()
 			}
 		}
 	}
+
+	igt_describe("Where the first user that judges SPECIAL is forbidden, the next one does, or it "
+		     "is said that none did.");
+	igt_subtest("no-vmsplice")
+		dmabuf_limited(DMABUF_LIMIT)
+			obeys_without_vmsplice();
 
 	igt_describe("Codes are found in VmFlags as whole words.");
 	igt_subtest("vmflags") {
