@@ -23,11 +23,33 @@ static const struct dmabuf_exporter_kind *const kinds[] = {
 static struct dmabuf_exporter **exporters;
 static unsigned int num_exporters;
 
+static struct dmabuf_missing **missing;
+static unsigned int num_missing;
+
+static bool is_missing(const struct dmabuf_missing *m)
+{
+	for_each_dmabuf_exporter(e)
+		if (!m->failed && !strcmp(e->path, m->path))
+			return false;
+	return dmabuf_exporter_is_chosen(m->name);
+}
+
+static void forget_what_was_found(void)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < num_missing; i++)
+		if (is_missing(missing[i]))
+			missing[left++] = missing[i];
+	num_missing = left;
+}
+
 void dmabuf_find_devices(void)
 {
 	num_exporters = 0;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kinds[i]->find(kinds[i]);
+	forget_what_was_found();
 	dmabuf_choose_exporters();
 }
 
@@ -126,6 +148,32 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 	e->type = type;
 	exporters[num_exporters++] = e;
 	return e;
+}
+
+void dmabuf_exporter_missing(const char *path, bool failed, const char *why_fmt, ...)
+{
+	struct dmabuf_missing *m;
+	va_list ap;
+
+	for_each_dmabuf_missing(other)
+		if (!strcmp(other->path, path))
+			return;
+	m = calloc(1, sizeof(*m));
+	missing = realloc(missing, (num_missing + 1) * sizeof(*missing));
+	igt_assert_f(m && missing, "no memory for %u nodes without exporters\n",
+		     num_missing + 1);
+	snprintf(m->path, sizeof(m->path), "%s", path);
+	m->name = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
+	m->failed = failed;
+	va_start(ap, why_fmt);
+	vsnprintf(m->why, sizeof(m->why), why_fmt, ap);
+	va_end(ap);
+	missing[num_missing++] = m;
+}
+
+const struct dmabuf_missing *dmabuf_missing_get(unsigned int i)
+{
+	return i < num_missing ? missing[i] : NULL;
 }
 
 void dmabuf_require_way(const struct dmabuf_exporter *e, const struct dmabuf_way *way)

@@ -152,6 +152,29 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 					    const char *name_fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* A device node that could be expected to have an exporter, and has none. */
+struct dmabuf_missing {
+	char path[280];
+	const char *name;	/* the last part of path */
+	char why[256];		/* and what to change */
+	bool failed;		/* to look was not possible: there may be one */
+};
+
+/*
+ * dmabuf_exporter_missing:
+ *
+ * For a kind's find(): that node gave it no exporter. Unless to look failed, it is forgotten
+ * if another exporter of that node is found. Said twice of a node, the first counts.
+ */
+void dmabuf_exporter_missing(const char *path, bool failed, const char *why_fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* What is missing after dmabuf_find_devices(), and chosen by DMABUF_EXPORTERS. */
+const struct dmabuf_missing *dmabuf_missing_get(unsigned int i);
+#define for_each_dmabuf_missing(m) \
+	for (unsigned int __i = 0; __i != ~0u; __i = ~0u) \
+		for (const struct dmabuf_missing *m; (m = dmabuf_missing_get(__i)); __i++)
+
 /*
  * dmabuf_require_way:
  *

@@ -85,11 +85,15 @@ int dmabuf_main()
 
 	igt_describe("Each exporter that was found makes a buffer of 64 KiB that can be mapped "
 		     "by its file descriptor. Skips, with the reason, those that make none: "
-		     "the other tests will skip them for the same reason.");
+		     "the other tests will skip them for the same reason; and DRM cards and "
+		     "accelerators of which no exporter was found.");
 	igt_subtest_with_dynamic("makes-buffers") {
 		for_each_dmabuf_exporter(e)
 			igt_dynamic(e->name)
 				dmabuf_limited(DMABUF_LIMIT)
 					makes_a_buffer(e);
+		for_each_dmabuf_missing(m)
+			igt_dynamic(m->name)
+				igt_skip("%s\n", m->why);
 	}
 }

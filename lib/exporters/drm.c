@@ -69,12 +69,19 @@ const struct drm_card *drm_cards(void)
 
 		snprintf(card->path, sizeof(card->path), "%s", g.gl_pathv[i]);
 		card->fd = drm_open_card(card->path);
-		if (card->fd < 0)
+		if (card->fd < 0) {
+			dmabuf_exporter_missing(card->path, true,
+						"%s cannot be opened (%s): be root, or of the node's group, and see dmesg if it has no device",
+						card->path, strerror(errno));
 			continue;
+		}
 		if (driver_name(card)) {
 			find_place(card);
 			count++;
 		} else {
+			dmabuf_exporter_missing(card->path, true,
+						"%s does not tell its driver's name (%s): see dmesg",
+						card->path, strerror(errno));
 			close(card->fd);
 		}
 	}

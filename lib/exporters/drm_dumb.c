@@ -3,6 +3,7 @@
  * Dumb buffers of every card that makes and exports them (drm/drm.h,
  * drm/drm_mode.h).
  */
+#include <glob.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
@@ -46,13 +47,35 @@ static bool moves_on_scanout(const char *driver)
 	return false;
 }
 
+/* Compute accelerators are DRM devices too, of which none shows or makes dumb buffers. */
+static void find_accelerators(void)
+{
+	glob_t g;
+
+	if (glob("/dev/accel/accel*", 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		dmabuf_exporter_missing(g.gl_pathv[i], false,
+					"nothing here makes buffers of %s: add an exporter (docs/adding-an-exporter.md)",
+					g.gl_pathv[i]);
+	globfree(&g);
+}
+
 static void find(const struct dmabuf_exporter_kind *kind)
 {
+	find_accelerators();
 	for_each_drm_card(card) {
 		struct dmabuf_exporter *e;
 
-		if (!makes_dumb_buffers(card->fd))
+		if (!makes_dumb_buffers(card->fd)) {
+			const bool never = errno == ENOSYS || errno == EOPNOTSUPP;
+
+			dmabuf_exporter_missing(card->path, !never,
+						never ? "%s (%s) makes no dumb buffers (%s): add an exporter (docs/adding-an-exporter.md)" :
+						"%s (%s) made no dumb buffer (%s): try again when it is free",
+						card->path, card->driver, strerror(errno));
 			continue;
+		}
 		e = dmabuf_exporter_add(kind, 0, card->path, "%s-dumb", card->driver);
 		e->moves = moves_on_scanout(card->driver);
 		if (!strcmp(card->driver, "radeon"))

@@ -616,6 +616,21 @@ int dmabuf_main()
 			igt_info("chosen: %s\n", e->name);
 	}
 
+	igt_describe("A node without an exporter is told once, by the first reason.");
+	igt_subtest("missing") {
+		unsigned int before = 0, after = 0;
+
+		for_each_dmabuf_missing(m)
+			before++;
+		dmabuf_exporter_missing("/dev/dri/card77", true, "the %s", "first");
+		dmabuf_exporter_missing("/dev/dri/card77", false, "the second");
+		for_each_dmabuf_missing(m)
+			after++;
+		igt_assert_eq(after - before, 1);
+		igt_assert(!strcmp(dmabuf_missing_get(before)->name, "card77"));
+		igt_assert(!strcmp(dmabuf_missing_get(before)->why, "the first"));
+	}
+
 	igt_describe("What needs --disruptive skips without it.");
 	igt_subtest("disruptive")
 		dmabuf_require_disruptive("spoils the day");
