@@ -212,6 +212,34 @@ static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_
 	dmabuf_saw("ACCOUNT", "touching it made the memory cgroup grow by %lld bytes", growth);
 }
 
+/*
+ * Makes the group, and a process that removes it when this one and its children are gone,
+ * however they went: a time limit ends them by SIGKILL. It has nothing of theirs.
+ */
+static void make_group(const char *group)
+{
+	int left[2];
+	pid_t pid;
+	char none;
+
+	dmabuf_require(!pipe2(left, O_CLOEXEC), "pipe: %s", strerror(errno));
+	fflush(NULL);
+	pid = fork();
+	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
+	if (!pid) {
+		setsid();
+		dup2(left[0], STDIN_FILENO);
+		close_range(STDIN_FILENO + 1, ~0u, 0);
+		read(STDIN_FILENO, &none, 1);
+		/* A process that was killed leaves its group a little later. */
+		for (int i = 0; i < 50 && rmdir(group) && errno == EBUSY; i++)
+			usleep(20000);
+		_exit(0);
+	}
+	close(left[0]);
+	dmabuf_require(!mkdir(group, 0700), "%s: %s", group, strerror(errno));
+}
+
 static void memcg(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 {
 	char group[96];
@@ -231,17 +259,15 @@ static void memcg(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 			       "the memory controller: %s", strerror(errno));
 	}
 	snprintf(group, sizeof(group), CGROUPS "/dmabuf-contract-%d", getpid());
-	dmabuf_require(!mkdir(group, 0700), "%s: %s", group, strerror(errno));
+	make_group(group);
 
 	pid = dmabuf_fork();
+	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (!pid) {
 		is_not_charged(e, way, group);
 		_exit(0);
 	}
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	rmdir(group);
-	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
+	waitpid(pid, &status, 0);
 	dmabuf_inherit_verdict();
 }
 
