@@ -241,11 +241,17 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 	return text;
 }
 
-/* "(binary:pid) CRITICAL: text": the text; NULL if the line is another. */
+/*
+ * "[12.345678] (binary:pid) CRITICAL: text": the text; NULL if the line is another.
+ * Before IGT 2.5 there is no time in front.
+ */
 static const char *critical(const char *line)
 {
-	const char *end = strchrnul(line, '\n'), *at = strstr(line, "CRITICAL: ");
+	const char *end = strchrnul(line, '\n'), *at;
 
+	if (line[0] == '[')
+		line += strspn(line, "[0123456789. ]");
+	at = strstr(line, "CRITICAL: ");
 	return line[0] == '(' && at && at < end ? at + strlen("CRITICAL: ") : NULL;
 }
 

@@ -75,6 +75,8 @@ says 'bad: fail: B: the rule in words'
 says '    the evidence'
 says '^good *pass  pass$'
 says '^bad *\.     FAIL$'
+says '^    the evidence .1. .2.$'
+says '^igt-2.5 *\.     FAIL$'
 says '^none *skip  skip$'
 says '^some *part  [.]$'
 says '^all *pass  pass$'
@@ -100,6 +102,7 @@ verdict dynamic@good pass
 verdict dynamic@bad fail 'B: the rule in words'
 verdict dynamic@none skip 'not here'
 verdict dynamic@some pass
+verdict timed@igt-2.5 fail 'B: the rule in words'
 verdict dynamic-crash none
 verdict dynamic-crash@good pass
 verdict dynamic-crash@bad incomplete
