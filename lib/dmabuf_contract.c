@@ -219,6 +219,16 @@ bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_
 	return false;
 }
 
+void dmabuf_print_violation(const char *text)
+{
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		igt_critical("%.*s\n", (int)len, text);
+	}
+}
+
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 {
 	char text[3072];
@@ -239,6 +249,7 @@ void dmabuf_violation(const char *clause, const char *fmt, ...)
 	if (dmabuf_in_child)
 		dmabuf_conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,
 				text);
-	igt_critical("%s: %s\n%s", clause, dmabuf_clause(clause)->rule, text);
+	igt_critical("%s: %s\n", clause, dmabuf_clause(clause)->rule);
+	dmabuf_print_violation(text);
 	igt_fail(IGT_EXIT_FAILURE);
 }

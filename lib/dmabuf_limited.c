@@ -207,7 +207,7 @@ bool __dmabuf_limited_enter(int seconds)
 	case SKIPPED:
 		igt_skip("%s\n", o->text);
 	case VIOLATED:
-		igt_critical("%s", o->text);
+		dmabuf_print_violation(o->text);
 		if (killed)
 			igt_critical("and then %s\n", why);
 		igt_fail(IGT_EXIT_FAILURE);

@@ -41,6 +41,9 @@ extern bool dmabuf_in_child;
 void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
 	__attribute__((noreturn)) __attribute__((format(printf, 2, 3)));
 
+/* Prints what was violated and how it was seen, each line as a message of its own. */
+void dmabuf_print_violation(const char *text);
+
 /* Prints what was seen and what was not. */
 void dmabuf_print_notes(void);
 

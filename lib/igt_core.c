@@ -143,43 +143,45 @@ static void log_dump(void)
 	fprintf(stderr, "****  END  ****\n");
 }
 
-static void log_line(const char *domain, enum igt_log_level level,
-		     const char *text, int len)
-{
-	char *line;
+/*
+ * A text that ends in no newline goes on with the next one, as upstream's does: it
+ * has no prefix of its own, and a line of the protocol behind it is lost to runners.
+ */
+static bool line_open;
 
-	if (asprintf(&line, "(%s:%d) %s%s%s: %.*s\n", test_name, getpid(),
-		     domain ?: "", domain ? "-" : "", level_names[level],
-		     len, text) < 0)
+void igt_vlog(const char *domain, enum igt_log_level level, const char *fmt,
+	      va_list ap)
+{
+	char prefix[256] = "", *text, *line;
+	struct timespec now;
+
+	if (vasprintf(&text, fmt, ap) < 0)
 		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!line_open)
+		snprintf(prefix, sizeof(prefix), "[%ld.%06ld] (%s:%d) %s%s%s: ",
+			 (long)now.tv_sec, now.tv_nsec / 1000, test_name, getpid(),
+			 domain ?: "", domain ? "-" : "", level_names[level]);
+	line_open = !text[0] ? line_open : text[strlen(text) - 1] != '\n';
+	if (asprintf(&line, "%s%s", prefix, text) < 0) {
+		free(text);
+		return;
+	}
 
 	if (level >= IGT_LOG_WARN) {
 		fputs(line, stderr);
 	} else if (level == IGT_LOG_INFO) {
-		printf("%.*s\n", len, text);
+		fputs(text, stdout);
 		fflush(stdout);
 	} else if (debug_on_stdout &&
 		   (!debug_domain || !strcmp(debug_domain, domain ?: "application"))) {
 		fputs(line, stdout);
 		fflush(stdout);
 	}
+	free(text);
 
 	free(log_ring[log_next % LOG_LINES]);
 	log_ring[log_next++ % LOG_LINES] = line;
-}
-
-void igt_vlog(const char *domain, enum igt_log_level level, const char *fmt,
-	      va_list ap)
-{
-	char *text, *at, *end;
-
-	if (vasprintf(&text, fmt, ap) < 0)
-		return;
-	for (at = text; *at; at = end + (*end == '\n')) {
-		end = strchrnul(at, '\n');
-		log_line(domain, level, at, end - at);
-	}
-	free(text);
 }
 
 void igt_log(const char *domain, enum igt_log_level level, const char *fmt, ...)
@@ -251,6 +253,7 @@ static void sentinel(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	line_open = false;
 	fputs(line, stdout);
 	fflush(stdout);
 	if (sentinels_on_stderr)
@@ -351,10 +354,14 @@ static void leave(enum verdict verdict)
 {
 	if (exiting)
 		_exit(IGT_EXIT_FAILURE);
+	if (test_child && verdict == SKIP) {
+		igt_critical("A child of igt_fork() must not skip.\n");
+		verdict = FAIL;
+	}
 	if (verdict >= FAIL)
 		log_dump();
 	if (test_child)
-		_exit(verdict == SKIP ? IGT_EXIT_SKIP : failure_code);
+		_exit(failure_code);
 	if (in_subtest[0])
 		exit_subtest(verdict);
 	if (verdict >= FAIL || !in_fixture)
@@ -541,8 +548,8 @@ void __igt_fail_assert(const char *domain, const char *file, int line,
 	va_list ap;
 
 	igt_log(domain, IGT_LOG_CRITICAL,
-		"Test assertion failure function %s, file %s:%d:\n"
-		"Failed assertion: %s\n", func, file, line, assertion);
+		"Test assertion failure function %s, file %s:%d:\n", func, file, line);
+	igt_log(domain, IGT_LOG_CRITICAL, "Failed assertion: %s\n", assertion);
 	if (err)
 		igt_log(domain, IGT_LOG_CRITICAL, "Last errno: %d, %s\n",
 			err, strerror(err));
@@ -646,7 +653,7 @@ bool __igt_fork(void)
 static void wait_children(int seconds, const char *reason)
 {
 	struct timespec start;
-	int worst = 0;
+	bool failed = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int i = 0; i < num_children; i++) {
@@ -662,26 +669,20 @@ static void wait_children(int seconds, const char *reason)
 				     ended ? " and was killed" :
 				     ", nor when it was killed: it is stuck in the kernel",
 				     reason);
-			worst = IGT_EXIT_FAILURE;
+			failed = true;
 			continue;
 		}
 		code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		if (!code)
 			continue;
-		if (code == IGT_EXIT_SKIP) {
-			worst = worst ?: code;
-			continue;
-		}
 		igt_critical("child %d failed with %s %d%s%s\n", i,
 			     WIFEXITED(status) ? "exit status" : "signal",
 			     WIFEXITED(status) ? code : WTERMSIG(status),
 			     reason ? ": " : "", reason ?: "");
-		worst = code;
+		failed = true;
 	}
 	num_children = 0;
-	if (worst == IGT_EXIT_SKIP)
-		leave(SKIP);
-	if (worst)
+	if (failed)
 		igt_fail(IGT_EXIT_FAILURE);
 }
 

@@ -242,7 +242,9 @@ void igt_exit(void) __attribute__((noreturn));
  * igt_log:
  *
  * INFO goes to stdout; WARN and CRITICAL go to stderr, which makes a warn of
- * a pass; DEBUG is shown on request and in the log of a failed subtest.
+ * a pass; DEBUG is shown on request and in the log of a failed subtest. The text
+ * must end in a newline, here and wherever else the core prints one: without it
+ * the line goes on, and the result that follows is lost to the runner.
  */
 void igt_log(const char *domain, enum igt_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -261,8 +263,8 @@ void igt_emit_ignore_dmesg_regex(const char *ignore_dmesg_regex);
 /*
  * igt_fork:
  *
- * `igt_fork(child, n) { ... }` runs the block in n processes; a failure, skip
- * or crash in one is the test's failure, found by igt_waitchildren().
+ * `igt_fork(child, n) { ... }` runs the block in n processes; a failure or crash
+ * in one is the test's failure, found by igt_waitchildren(). None may skip.
  */
 #define igt_fork(child, num_children) \
 	for (int child = 0; child < (num_children); child++) \

@@ -60,6 +60,33 @@ static void skip(void)
 	igt_skip("text of a skip\n");
 }
 
+static void skip_unended(void)
+{
+	igt_skip("text without its newline");
+}
+
+static void require_unended(void)
+{
+	igt_require_f(1 == 2, "text without its newline");
+}
+
+static void info_unended(void)
+{
+	igt_info("text without its newline");
+}
+
+static void assert_unended(void)
+{
+	errno = 0;
+	igt_assert_f(1 == 2, "text without its newline");
+}
+
+static void several_lines(void)
+{
+	igt_critical("the first line\nand the second\n");
+	igt_fail(IGT_EXIT_FAILURE);
+}
+
 static void require(void)
 {
 	errno = 0;
@@ -245,6 +272,11 @@ static const struct {
 	{ "pass", pass },
 	{ "pass-too", pass },
 	{ "skip", skip },
+	{ "skip-unended", skip_unended },
+	{ "require-unended", require_unended },
+	{ "info-unended", info_unended },
+	{ "assert-unended", assert_unended },
+	{ "several-lines", several_lines },
 	{ "require", require },
 	{ "require-f", require_f },
 	{ "fail", fail },
