@@ -15,6 +15,7 @@
 #include "users.h"
 
 static int file = -1;
+static size_t file_length;
 
 /*
  * A file in dir of which O_DIRECT pins; -1 with a reason in why. Its blocks are
@@ -60,6 +61,10 @@ static void setup(size_t length)
 	const char *dirs[] = { getenv("TMPDIR"), "/var/tmp", "/tmp" };
 	char reasons[512] = "";
 
+	if (file >= 0 && length > file_length) {
+		close(file);
+		file = -1;
+	}
 	for (size_t i = 0; file < 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		size_t used = strlen(reasons);
 		char why[128];
@@ -67,6 +72,7 @@ static void setup(size_t length)
 		if (!dirs[i])
 			continue;
 		file = pinning_file(dirs[i], length, why, sizeof(why));
+		file_length = length;
 		if (file < 0)
 			snprintf(reasons + used, sizeof(reasons) - used, "%s%s",
 				 used ? "; " : "", why);
@@ -93,6 +99,8 @@ static aio_context_t aio;
 
 static void setup_aio(size_t length)
 {
+	/* Another one: it belongs to a process, and this may be a child. */
+	aio = 0;
 	dmabuf_require(!syscall(SYS_io_setup, 1, &aio), "no Linux AIO: %s", strerror(errno));
 	setup(length);
 }

@@ -296,6 +296,11 @@ static const struct dmabuf_exporter made_up = { .kind = &made_up_kind, .name = "
 static const struct dmabuf_way made_up_way = { .name = "way", .clause = "" };
 
 /* Judges a real GUP user's answer about length bytes at addr as a buffer's. */
+static void prepare_more(const void *user)
+{
+	gup_prepare(user, SIZE);
+}
+
 static void judge(const struct gup_user *user, enum page_state state, void *addr,
 		  size_t length)
 {
@@ -479,6 +484,22 @@ int dmabuf_main()
 				dmabuf_limited(DMABUF_LIMIT) {
 					gup_prepare(user, SIZE);
 					judge(user, TOUCHED, map_ordinary(), SIZE);
+				}
+			}
+		}
+	}
+
+	igt_describe("A GUP user that works here does so on more, too, when it is asked again.");
+	igt_subtest_with_dynamic("gup-again") {
+		for_each_gup_user(user) {
+			igt_dynamic(user->name) {
+				dmabuf_limited(DMABUF_LIMIT) {
+					char why[512];
+
+					gup_prepare(user, sysconf(_SC_PAGESIZE));
+					dmabuf_must("WHOLE", !dmabuf_skips(prepare_more, user, why,
+									   sizeof(why)), "%s\n", why);
+					dmabuf_saw("WHOLE", "it takes as much as it is asked for");
 				}
 			}
 		}
