@@ -286,25 +286,25 @@ static void announce(const char *what, const char *name)
 static bool wait_child(pid_t pid, const struct timespec *start, int seconds,
 		       int *status)
 {
+	/* The kernel, or who filters its calls, may not have it. */
 	struct pollfd pfd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
-	int left = -1;
+	pid_t ended;
 
-	while (pfd.fd >= 0) {
-		if (seconds) {
-			left = (seconds - seconds_since(start)) * 1000;
-			left = left < 0 ? 0 : left;
-		}
-		if (poll(&pfd, 1, left) >= 0 || errno != EINTR)
+	while ((ended = waitpid(pid, status, seconds ? WNOHANG : 0)) <= 0) {
+		double left = seconds - seconds_since(start);
+
+		if (ended < 0 && errno != EINTR)
 			break;
+		if (ended == 0 && left <= 0)
+			break;
+		if (ended == 0 && pfd.fd >= 0)
+			poll(&pfd, 1, left * 1000 + 1);
+		else if (ended == 0)
+			usleep(2000);
 	}
 	if (pfd.fd >= 0)
 		close(pfd.fd);
-	while (waitpid(pid, status, pfd.fd >= 0 && seconds ? WNOHANG : 0) <= 0) {
-		if (errno == EINTR)
-			continue;
-		return false;
-	}
-	return true;
+	return ended > 0;
 }
 
 /* Those that nobody waited for. One that is stuck in the kernel is left to it. */

@@ -5,7 +5,12 @@
  *              library must print and exit with is in core.table. It needs no
  *              more than upstream's names, so that it builds with libigt too.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "igt.h"
 
@@ -212,6 +217,37 @@ static void child_sleeps(void)
 	igt_waitchildren_timeout(1, "the child sleeps");
 }
 
+/* As some containers have it, and Linux before 5.3. */
+static void without_pidfd_open(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = filter };
+
+	igt_require_f(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+		      !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+		      "no seccomp: %s\n", strerror(errno));
+	igt_assert(syscall(SYS_pidfd_open, getpid(), 0) < 0 && errno == ENOSYS);
+}
+
+static void no_pidfd_sleeps(void)
+{
+	without_pidfd_open();
+	child_sleeps();
+}
+
+static void no_pidfd_passes(void)
+{
+	without_pidfd_open();
+	igt_fork(child, 2)
+		usleep(100000);
+	igt_waitchildren_timeout(10, "the child takes its time");
+}
+
 /* A child that outlives its test would print, and hold the output open. */
 static void child_orphaned(void)
 {
@@ -296,6 +332,8 @@ static const struct {
 	{ "child-crashes", child_crashes },
 	{ "child-exits", child_exits },
 	{ "child-sleeps", child_sleeps },
+	{ "no-pidfd-sleeps", no_pidfd_sleeps },
+	{ "no-pidfd-passes", no_pidfd_passes },
 	{ "child-orphaned", child_orphaned },
 	{ "child-left", child_left },
 	{ "timeout", timeout },
