@@ -902,6 +902,76 @@ static bool late_lost(void)
 	return true;
 }
 
+static bool one_zapped(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	long before;
+
+	want(obeys(p, SIZE) && obeys(q, SIZE));
+	want(!move());
+	before = minor_faults();
+	want(filled(p, SIZE, 1) && filled(q, SIZE, 1));
+	want(minor_faults() - before < 20);
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE, 1));
+	return true;
+}
+
+/* A child reads what was there before the move, without a fault. */
+static bool own_zapped(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	long before;
+	int status;
+	pid_t pid;
+
+	want(obeys(p, SIZE) && obeys(q, SIZE));
+	pid = fork();
+	if (!pid) {
+		touch(p, SIZE);
+		raise(SIGSTOP);
+		before = minor_faults();
+		_exit(!filled(p, SIZE, 1) || minor_faults() - before >= 12);
+	}
+	want(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	want(!move());
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE, 2));
+	kill(pid, SIGCONT);
+	want(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+	return true;
+}
+
+static void *reads(void *p)
+{
+	while (!stop)
+		touch(p, SIZE);
+	return NULL;
+}
+
+/* While another thread reads it, and then while none does. */
+static bool refault_races(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	pthread_t thread;
+
+	want(obeys(p, SIZE));
+	want(!move());
+	want(filled(p, SIZE, 1));
+	fill(p, SIZE, 2);
+	want(filled(q, SIZE, 2));
+
+	stop = false;
+	pthread_create(&thread, NULL, reads, p);
+	usleep(20000);
+	want(!move());
+	stop = true;
+	pthread_join(thread, NULL);
+	fill(p, SIZE, 3);
+	want(filled(q, SIZE, 2));
+	return true;
+}
+
 static bool refault_refused(void)
 {
 	uint32_t *p = map(buf, SIZE);
@@ -1120,6 +1190,9 @@ static const struct {
 	{ "half-zapped", half_zapped },
 	{ "not-copied", not_copied },
 	{ "late-lost", late_lost },
+	{ "one-zapped", one_zapped },
+	{ "own-zapped", own_zapped },
+	{ "refault-races", refault_races },
 	{ "refault-refused", refault_refused },
 	{ "not-notified", follows_silently },
 	{ "pinned", pinned },

@@ -60,6 +60,10 @@ static void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+#define zap_vma_ptes	zap_special_vma_range
+#endif
+
 /* How a mapping gets its page-table entries. */
 enum calib_how {
 	CALIB_REMAP,		/* remap_pfn_range(), all of them at mmap */
@@ -122,6 +126,9 @@ enum calib_when {
 #define CALIB_OWN_FILE		BIT(27)
 #define CALIB_LEAKS		BIT(28)
 #define CALIB_ROUNDS_UP		BIT(29)	/* the size, to a multiple of 6 MiB */
+#define CALIB_ONE_ZAPPED	BIT_ULL(30)
+#define CALIB_OWN_ZAPPED	BIT_ULL(31)
+#define CALIB_EARLY_ZAPPED	BIT_ULL(32)
 
 /**
  * struct calib_row - an exporter
@@ -233,10 +240,16 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_ZAPPED },
 	{ "half-zapped", "MOVE,WHOLE", "a move leaves those of the second half",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_HALF_ZAPPED },
+	{ "one-zapped", "MOVE", "a move leaves those of all mappings but one",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_ONE_ZAPPED },
+	{ "own-zapped", "MOVE", "a move leaves those of other processes",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_OWN_ZAPPED },
 	{ "not-copied", "MOVE", "a move loses the contents",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_COPIED },
 	{ "late-lost", "MOVE,RACE", "a move loses what is written while it copies",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_LATE_LOST },
+	{ "refault-races", "RACE", "a fault during a move puts the old page back",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_EARLY_ZAPPED },
 	{ "refault-refused", "MOVE", "SIGBUS after a move",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_REFAULT_REFUSED },
 #ifdef CONFIG_X86
@@ -918,7 +931,7 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct calib_map *map = vma->vm_private_data;
 	struct calib_buf *buf = map->buf;
-	const unsigned int flags = buf->row->flags;
+	const u64 flags = buf->row->flags;
 	struct calib_rule *rule = buf->row->rule;
 	unsigned long index = vmf->pgoff;
 	enum calib_action action;
@@ -1049,7 +1062,7 @@ static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, vo
 {
 	struct calib_map *map = vma->vm_private_data;
 	struct calib_buf *buf = map->buf;
-	const unsigned int flags = buf->row->flags;
+	const u64 flags = buf->row->flags;
 	unsigned long index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
 	unsigned long offset = offset_in_page(address);
 	unsigned long is[CALIB_NUM_FACTS];
@@ -1340,13 +1353,32 @@ static void calib_leave_stale(struct calib_buf *buf, struct page **old)
 	}
 }
 
+/* Those of the current process alone, or of one of its VMAs. Inside mmap_lock. */
+static void calib_zap_own(struct calib_buf *buf, bool one)
+{
+	struct vm_area_struct *vma;
+	struct calib_map *map;
+
+	VMA_ITERATOR(vmi, current->mm, 0);
+
+	for_each_vma(vmi, vma) {
+		map = calib_map_of(vma);
+		if (!map || map->buf != buf)
+			continue;
+		zap_vma_ptes(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+		if (one)
+			break;
+	}
+}
+
 static int calib_move(struct calib_buf *buf)
 {
-	const unsigned int flags = buf->row->flags;
+	const u64 flags = buf->row->flags;
 	const enum calib_action does = buf->row->rule ? buf->row->rule->action : CALIB_DO_NOTHING;
-	const bool walk = (flags & CALIB_NOT_NOTIFIED) || does == CALIB_DO_STALE ||
-			  does == CALIB_DO_UNNOTIFIED;
-	const bool leave = walk || (flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED));
+	const bool walk = (flags & (CALIB_NOT_NOTIFIED | CALIB_ONE_ZAPPED | CALIB_OWN_ZAPPED)) ||
+			  does == CALIB_DO_STALE || does == CALIB_DO_UNNOTIFIED;
+	const bool leave = walk || (flags & (CALIB_NOT_ZAPPED | CALIB_HALF_ZAPPED |
+					     CALIB_EARLY_ZAPPED));
 	enum calib_action action;
 	struct page **pages, **old;
 	unsigned long i;
@@ -1356,6 +1388,11 @@ static int calib_move(struct calib_buf *buf)
 	if (!pages)
 		return -ENOMEM;
 
+	if (flags & CALIB_EARLY_ZAPPED) {
+		calib_zap_all(buf, buf->count);
+		/* Time for somebody to fault, and nobody zaps that. */
+		msleep(20);
+	}
 	if (walk)
 		mmap_read_lock(current->mm);
 	mutex_lock(&buf->lock);
@@ -1374,7 +1411,9 @@ static int calib_move(struct calib_buf *buf)
 		calib_zap_all(buf, DIV_ROUND_UP(buf->count, 2));
 	else if ((flags & CALIB_NOT_NOTIFIED) || action == CALIB_DO_UNNOTIFIED)
 		calib_zap_silently(buf);
-	else if (!(flags & CALIB_NOT_ZAPPED))
+	else if (flags & (CALIB_ONE_ZAPPED | CALIB_OWN_ZAPPED))
+		calib_zap_own(buf, flags & CALIB_ONE_ZAPPED);
+	else if (!(flags & (CALIB_NOT_ZAPPED | CALIB_EARLY_ZAPPED)))
 		calib_zap_all(buf, buf->count);
 	if (does == CALIB_DO_NOT_COPIED) {
 		for (i = 0; i < buf->count; i++)
