@@ -149,7 +149,7 @@ struct calib_row {
 	enum calib_how how;
 	enum calib_when when;
 	enum calib_how other;
-	unsigned int flags;
+	u64 flags;
 	struct calib_rule *rule;
 };
 
