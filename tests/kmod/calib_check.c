@@ -1041,6 +1041,19 @@ static bool follows_silently(void)
 	return not_notified() && moving();
 }
 
+/* Faults of a store to each page, the first access there is. */
+static bool mkwrite(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	long before = minor_faults(), count;
+
+	fill(p, SIZE, 1);
+	count = minor_faults() - before;
+	want(strcmp(row, "mkwrite") ? count < 20 : count >= 32);
+	munmap(p, SIZE);
+	return moving();
+}
+
 static bool pinned(void)
 {
 	uint32_t *p = map(buf, SIZE);
@@ -1157,6 +1170,7 @@ static const struct {
 	{ "moving", moving },
 	{ "moving-access", moving_access },
 	{ "moving-huge", huge },
+	{ "mkwrite-at-once", mkwrite },
 	{ "pages", pages },
 	{ "mixed", mixed },
 	{ "mixed-special", mixed_special },
@@ -1195,6 +1209,7 @@ static const struct {
 	{ "refault-races", refault_races },
 	{ "refault-refused", refault_refused },
 	{ "not-notified", follows_silently },
+	{ "mkwrite", mkwrite },
 	{ "pinned", pinned },
 	{ "access-first", access_first },
 	{ "access-pins", access_pins },

@@ -129,6 +129,8 @@ enum calib_when {
 #define CALIB_ONE_ZAPPED	BIT_ULL(30)
 #define CALIB_OWN_ZAPPED	BIT_ULL(31)
 #define CALIB_EARLY_ZAPPED	BIT_ULL(32)
+#define CALIB_MKWRITE		BIT_ULL(33)	/* has a vm_ops->pfn_mkwrite */
+#define CALIB_WRITABLE		BIT_ULL(34)	/* entries for writing, where that is allowed */
 
 /**
  * struct calib_row - an exporter
@@ -166,6 +168,8 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_ACCESS },
 	{ "moving-huge", NULL, "special PMDs where they fit, moves on request",
 	  CALIB_HUGE, .flags = CALIB_MOVES },
+	{ "mkwrite-at-once", NULL, "has a vm_ops->pfn_mkwrite, and entries for writing at once",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_MKWRITE | CALIB_WRITABLE },
 
 	{ "own-file", NULL, "a file of its own behind a mapping, which holds the memory",
 	  CALIB_FAULT, .flags = CALIB_OWN_FILE },
@@ -256,6 +260,8 @@ static const struct calib_row calib_rows[] = {
 	{ "not-notified", "NOTIFY", "a move tells no MMU notifier",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_NOT_NOTIFIED },
 #endif
+	{ "mkwrite", "NOTIFY", "has a vm_ops->pfn_mkwrite, and a store faults twice",
+	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_MKWRITE },
 	{ "pinned", "MOVE,PIN", "a second move is refused",
 	  CALIB_FAULT, .flags = CALIB_MOVES | CALIB_PINNED },
 
@@ -702,13 +708,11 @@ static struct page *calib_spare(struct calib_buf *buf, unsigned long index, bool
 
 /* Mappings. */
 
-static const struct vm_operations_struct calib_vm_ops;
-static const struct vm_operations_struct calib_access_vm_ops;
+static vm_fault_t calib_vm_fault(struct vm_fault *vmf);
 
 static struct calib_map *calib_map_of(const struct vm_area_struct *vma)
 {
-	return vma->vm_ops == &calib_vm_ops || vma->vm_ops == &calib_access_vm_ops ?
-		vma->vm_private_data : NULL;
+	return vma->vm_ops && vma->vm_ops->fault == calib_vm_fault ? vma->vm_private_data : NULL;
 }
 
 /*
@@ -761,8 +765,8 @@ static void calib_zap_silently(struct calib_buf *buf)
 	VMA_ITERATOR(vmi, current->mm, 0);
 
 	for_each_vma(vmi, vma) {
-		map = vma->vm_private_data;
-		if (vma->vm_ops == &calib_vm_ops && map->buf == buf)
+		map = calib_map_of(vma);
+		if (map && map->buf == buf)
 			apply_to_page_range(vma->vm_mm, vma->vm_start,
 					    vma->vm_end - vma->vm_start, calib_clear_pte,
 					    vma->vm_mm);
@@ -993,8 +997,11 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 		/* The core takes that for a bug: all of it is mapped at once, or nothing. */
 		if (is_cow_mapping(vma->vm_flags))
 			goto out;
-		prot = (flags & CALIB_RO_WRITABLE) || action == CALIB_DO_WRITABLE ?
-			calib_writable() : vma->vm_page_prot;
+		prot = vma->vm_page_prot;
+		if ((flags & CALIB_RO_WRITABLE) || action == CALIB_DO_WRITABLE)
+			prot = calib_writable();
+		else if (flags & CALIB_WRITABLE)
+			prot = vm_get_page_prot(vma->vm_flags);
 		ret = vmf_insert_pfn_prot(vma, vmf->address, page_to_pfn(page), prot);
 		break;
 	case CALIB_MIXED_SPECIAL:
@@ -1108,6 +1115,17 @@ static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, vo
 	return done ?: -EFAULT;
 }
 
+/*
+ * That there is one makes the mm take the write permission out of vm_page_prot: entries
+ * are read-only until a store faults on them (vma_wants_writenotify()). The processor
+ * tries again after each fault. KVM has one fault handled, finds a read-only entry, and
+ * takes that for the answer (hva_to_pfn_remapped()).
+ */
+static vm_fault_t calib_vm_pfn_mkwrite(struct vm_fault *vmf)
+{
+	return 0;
+}
+
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 #define CALIB_HUGE_FAULT .huge_fault = calib_vm_huge_fault,
 #else
@@ -1121,6 +1139,10 @@ static const struct vm_operations_struct calib_vm_ops = { CALIB_VM_OPS };
 static const struct vm_operations_struct calib_access_vm_ops = {
 	CALIB_VM_OPS
 	.access = calib_vm_access,
+};
+static const struct vm_operations_struct calib_mkwrite_vm_ops = {
+	CALIB_VM_OPS
+	.pfn_mkwrite = calib_vm_pfn_mkwrite,
 };
 
 /* Stands in for the dma-buf's file. It holds the module, as that would. */
@@ -1289,7 +1311,8 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 		kref_get(&buf->ref);
 		buf->vmas++;
 		vma->vm_private_data = map;
-		vma->vm_ops = row->flags & CALIB_ACCESS ? &calib_access_vm_ops : &calib_vm_ops;
+		vma->vm_ops = row->flags & CALIB_ACCESS ? &calib_access_vm_ops :
+			      row->flags & CALIB_MKWRITE ? &calib_mkwrite_vm_ops : &calib_vm_ops;
 	}
 out:
 	mutex_unlock(&buf->lock);
