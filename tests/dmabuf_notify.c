@@ -2,19 +2,22 @@
 /*
  * TEST: dmabuf notify
  * Description: A KVM guest maps a buffer without get_user_pages, by page tables of
- *              its own: they follow when the exporter moves the buffer, and never
- *              give more than the mapping does.
+ *              its own: they give what the mapping gives, from the first access on,
+ *              follow when the exporter moves the buffer, and never give more.
  */
+#include <inttypes.h>
+
 #include "dmabuf.h"
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_kvm.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
+#include "dmabuf_proc.h"
 #include "igt.h"
 
-IGT_TEST_DESCRIPTION("A KVM guest to which a mapping of a DMA buffer is memory follows its "
-		     "moves, and cannot write what is mapped read-only.");
+IGT_TEST_DESCRIPTION("A KVM guest to which a mapping of a DMA buffer is memory can use all of "
+		     "it, follows its moves, and cannot write what is mapped read-only.");
 
 /* What dmabuf_move moves. */
 #define MOVED_SIZE (2 << 20)
@@ -25,17 +28,24 @@ IGT_TEST_DESCRIPTION("A KVM guest to which a mapping of a DMA buffer is memory f
 struct view {
 	struct kvm_guest guest;
 	const struct dmabuf *buf;
+	const char *mapping;	/* in words */
 	size_t pages;
 	uint32_t *words;	/* a word a page */
 	bool *reached;		/* by the guest's last walk */
+	size_t unreached;
+	size_t first_unreached;
+	int error;		/* of KVM_RUN there, as errno; 0: it returned */
+	char refusal[160];	/* what KVM said there */
+	bool counts;		/* pf_emulate counts stores that KVM did in the guest's stead */
 	char why[128];		/* they disagree */
 };
 
-static struct view view_of(const struct dmabuf *buf)
+static struct view view_of(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	struct view view = {
 		.guest = kvm_guest_start(),
 		.buf = buf,
+		.mapping = dmabuf_mapping_name(buf, way),
 		.pages = buf->size / sysconf(_SC_PAGESIZE),
 	};
 
@@ -52,10 +62,8 @@ static volatile uint32_t *first_word(uint32_t *p, size_t i)
 }
 
 /*
- * The guest loads or stores a word of every page. From Linux 5.13 to 6.12 KVM refuses
- * a page frame with a struct page that nobody holds, as are all but the first of a larger
- * allocation (virt/kvm/kvm_main.c, kvm_try_get_pfn()): the guest does without these, and
- * can see nothing stale there. Skips if it reaches no page at all.
+ * The guest loads or stores a word of every page. Where KVM refuses one, the guest does
+ * without it, and can see nothing stale there. Returns how many it reached.
  */
 static size_t guest_walks(struct view *view, uint32_t address, bool storing)
 {
@@ -63,6 +71,7 @@ static size_t guest_walks(struct view *view, uint32_t address, bool storing)
 	size_t sum = 0;
 
 	memset(view->reached, false, view->pages);
+	view->unreached = 0;
 	for (size_t i = 0; i < view->pages; i++) {
 		const size_t left = view->pages - i;
 		size_t done = storing ?
@@ -71,11 +80,39 @@ static size_t guest_walks(struct view *view, uint32_t address, bool storing)
 
 		memset(view->reached + i, true, done);
 		sum += done;
+		if (done < left && !view->unreached++) {
+			view->first_unreached = i + done;
+			view->error = view->guest.error;
+			snprintf(view->refusal, sizeof(view->refusal), "%s", view->guest.why);
+		}
 		/* Likely its neighbours are refused, too, and each would take a run. */
-		i = (i + done) | 7;
+		i = (i + done) | (view->pages > 64 ? 7 : 0);
 	}
-	dmabuf_require(sum, "a KVM guest cannot %s this: %s", storing ? "write" : "read",
-		       view->guest.why);
+	view->unreached = view->pages - sum;
+	return sum;
+}
+
+/*
+ * The same of a buffer, all of which is there for the guest. That an older KVM takes no
+ * page frame that nobody holds is no fault of the exporter's. Skips if the guest reaches
+ * no page at all.
+ */
+static size_t guest_must_reach(struct view *view, uint32_t address, bool storing,
+			       const char *when)
+{
+	const char *what = storing ? "store to" : "load from";
+	size_t sum = guest_walks(view, address, storing);
+
+	if (!view->unreached)
+		return sum;
+	dmabuf_must("NOTIFY", view->error == EFAULT && !kvm_takes_any_page(),
+		    "%s: a KVM guest cannot %s pages %s, at page %zu: %s; it reached %zu of %zu\n",
+		    view->mapping, what, when, view->first_unreached, view->refusal, sum,
+		    view->pages);
+	dmabuf_require(sum, "KVM before Linux 6.13 does not let a guest %s this (%s)", what,
+		       view->refusal);
+	dmabuf_unseen("NOTIFY", "KVM let the guest %s %zu pages of %zu (%s): from Linux 6.13 on it takes them all",
+		      what, sum, view->pages, view->refusal);
 	return sum;
 }
 
@@ -89,45 +126,102 @@ static bool differ(struct view *view, const char *what, size_t page, uint32_t is
 	return true;
 }
 
+/* What the guest loaded, and what this process wrote. */
+static bool loaded_other(struct view *view, uint32_t seed)
+{
+	for (size_t i = 0; i < view->pages; i++)
+		if (differ(view, "read by the guest", i, view->words[i], seed + i))
+			return true;
+	return false;
+}
+
+/* What this process reads at p, and what the guest stored. */
+static bool stored_other(struct view *view, uint32_t *p)
+{
+	for (size_t i = 0; i < view->pages; i++)
+		if (differ(view, "written by the guest", i, *first_word(p, i), view->words[i]))
+			return true;
+	return false;
+}
+
+static void write_words(struct view *view, uint32_t *p, uint32_t seed)
+{
+	for (size_t i = 0; i < view->pages; i++)
+		*first_word(p, i) = seed + i;
+}
+
+static void choose_words(struct view *view, uint32_t seed)
+{
+	for (size_t i = 0; i < view->pages; i++)
+		view->words[i] = ~(seed + i);
+}
+
 /*
  * Whether the guest reads what this process writes through p, and this process what the
  * guest writes.
  */
 static bool same_for_both(struct view *view, uint32_t address, uint32_t *p, uint32_t seed)
 {
-	size_t loads, stores;
-
-	for (size_t i = 0; i < view->pages; i++)
-		*first_word(p, i) = seed + i;
-	loads = guest_walks(view, address, false);
-	for (size_t i = 0; i < view->pages; i++)
-		if (differ(view, "read by the guest", i, view->words[i], seed + i))
-			return false;
-
-	for (size_t i = 0; i < view->pages; i++)
-		view->words[i] = ~(seed + i);
-	stores = guest_walks(view, address, true);
-	for (size_t i = 0; i < view->pages; i++)
-		if (differ(view, "written by the guest", i, *first_word(p, i), view->words[i]))
-			return false;
-	igt_info("a KVM guest read %zu pages of %zu and wrote %zu\n", loads, view->pages, stores);
-	return true;
+	write_words(view, p, seed);
+	dmabuf_require(guest_walks(view, address, false), "a KVM guest cannot read this: %s",
+		       view->refusal);
+	if (loaded_other(view, seed))
+		return false;
+	choose_words(view, seed);
+	dmabuf_require(guest_walks(view, address, true), "a KVM guest cannot write this: %s",
+		       view->refusal);
+	return !stored_other(view, p);
 }
 
-/* Ordinary memory of the buffer's size: it works there, or nothing can be said. */
-static void control(struct view *view)
+/*
+ * How many stores KVM did in the guest's stead so far, because the page that it found for
+ * them could not be written.
+ */
+static uint64_t emulated(const struct view *view)
+{
+	uint64_t n = 0;
+
+	kvm_guest_stat(&view->guest, "pf_emulate", &n);
+	return n;
+}
+
+static uint32_t *map_memfd(struct view *view)
 {
 	int fd = memfd_create("control", MFD_CLOEXEC);
-	uint32_t *p = MAP_FAILED, address;
+	uint32_t *p = MAP_FAILED;
 
+	dmabuf_setup("mapping a memfd");
 	if (fd >= 0 && !ftruncate(fd, view->buf->size))
 		p = mmap(NULL, view->buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	dmabuf_require(p != MAP_FAILED, "no memfd to compare with: %s", strerror(errno));
 	close(fd);
-	dmabuf_setup("reading and writing a memfd in a KVM guest");
-	address = kvm_guest_map(&view->guest, p, view->buf->size);
-	dmabuf_require(same_for_both(view, address, p, 0x11111111),
-		       "a KVM guest does not work here on a memfd either: %s", view->why);
+	return p;
+}
+
+/*
+ * Ordinary memory of the buffer's size: it works there, for a guest that is the first to
+ * store, first to load, and second, or nothing can be said. And where none of these
+ * stores was emulated, those that are tell something.
+ */
+static void control(struct view *view)
+{
+	uint64_t unused;
+
+	for (int loading = 0; loading < 2; loading++) {
+		uint32_t *p = map_memfd(view);
+		uint32_t address = kvm_guest_map(&view->guest, p, view->buf->size);
+
+		dmabuf_setup("using a memfd first in a KVM guest");
+		if (loading)
+			guest_walks(view, address, false);
+		choose_words(view, 0x11111111);
+		guest_walks(view, address, true);
+		dmabuf_require(!view->unreached && !stored_other(view, p) &&
+			       same_for_both(view, address, p, 0x11111111) && !view->unreached,
+			       "a KVM guest does not work here on a memfd either: %s",
+			       view->unreached ? view->refusal : view->why);
+	}
+	view->counts = kvm_guest_stat(&view->guest, "pf_emulate", &unused) && !emulated(view);
 }
 
 /*
@@ -142,40 +236,165 @@ static void guest_uses(struct view *view, uint32_t address, uint32_t *p, uint32_
 		       view->why);
 }
 
-static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+/*
+ * The guest stores to pages that it never wrote. Each gets a mapping that is writable;
+ * else KVM cannot go on (arm64: EFAULT) or does every such store itself (x86).
+ */
+static void guest_must_store(struct view *view, uint32_t address, uint32_t seed,
+			     const char *when)
 {
-	struct dmabuf buf = dmabuf_alloc(e, MOVED_SIZE);
-	struct view view = view_of(&buf);
-	uint32_t *p, *fresh, address;
+	uint64_t before = emulated(view);
+	size_t sum;
+
+	choose_words(view, seed);
+	sum = guest_must_reach(view, address, true, when);
+	dmabuf_must("NOTIFY", !view->counts || emulated(view) == before,
+		    "%s: KVM does not map for writing the pages %s, but emulated %" PRIu64 " stores of a guest to %zu of them; to a memfd it emulated none\n",
+		    view->mapping, when, emulated(view) - before, sum);
+	if (view->counts)
+		dmabuf_saw("NOTIFY", "a KVM guest stored to %zu pages of %zu %s, and KVM emulated none of it",
+			   sum, view->pages, when);
+	else
+		dmabuf_saw("NOTIFY", "a KVM guest stored to %zu pages of %zu %s", sum,
+			   view->pages, when);
+}
+
+/*
+ * The guest is the first who uses the mapping; "other" is one that this process goes by.
+ */
+static void kvm_first(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
+		      bool loading)
+{
+	struct dmabuf buf = dmabuf_alloc(e, SIZE);
+	struct view view = view_of(&buf, way);
+	uint32_t *p, *other, address;
+	bool differs = false;
 
 	control(&view);
 	p = dmabuf_map(&buf, way);
+	other = dmabuf_map(&buf, way);
 	address = kvm_guest_map(&view.guest, p, buf.size);
-	guest_uses(&view, address, p, 0x22222222);
+	if (loading) {
+		dmabuf_stage("reading %s in a KVM guest, as the first", e->name);
+		guest_must_reach(&view, address, false, "that nobody had touched");
+		for (size_t i = 0; i < view.pages && !differs; i++)
+			differs = differ(&view, "read by the guest", i, view.words[i],
+					 *first_word(other, i));
+	}
+	dmabuf_stage("writing %s in a KVM guest, as the first", e->name);
+	guest_must_store(&view, address, 0x22222222,
+			 loading ? "that it had only read" : "that nobody had touched");
+	if (!differs && !stored_other(&view, other))
+		return;
 
-	pattern_fill(p, buf.size, 0x33333333);
-	dmabuf_must_follow_move(&buf, p, 0x33333333);
+	/* Does this process see what it writes itself? If not it is no matter of the guest's. */
+	write_words(&view, other, 0x33333333);
+	for (size_t i = 0; i < view.pages; i++)
+		dmabuf_require(*first_word(other, i) == 0x33333333 + i &&
+			       *first_word(p, i) == 0x33333333 + i,
+			       "this process does not read back what it wrote either");
+	dmabuf_violation("NOTIFY", "%s: a KVM guest that is the first to use it and this process do not see the same: %s\n",
+			 view.mapping, view.why);
+}
 
-	/*
-	 * What is written now is in the new place only, as a new mapping knows it. The
-	 * guest's memory must have followed, too: it goes by that.
-	 */
-	fresh = dmabuf_map(&buf, way);
-	pattern_fill(fresh, buf.size, 0x3c3c3c3c);
-	pattern_must_be("MOVE", p, buf.size, 0x3c3c3c3c,
-			"written through a new mapping after the move, read through the first one");
-	dmabuf_stage("reading and writing %s in a KVM guest after the move", e->name);
-	dmabuf_must("NOTIFY", same_for_both(&view, address, fresh, 0x44444444),
-		    "%s: a KVM guest and this process do not see the same since the buffer moved: %s\n",
-		    dmabuf_mapping_name(&buf, way), view.why);
-	dmabuf_saw("NOTIFY", "a KVM guest and this process see the same after a move");
+/* Two mappings that only the guest uses, which can therefore be first twice. */
+struct guest_mappings {
+	uint32_t *loads, *stores;
+	uint32_t loads_at, stores_at;
+};
 
-	/* And if the guest is the first to use the mapping since then. */
-	dmabuf_move(&buf);
-	dmabuf_stage("reading and writing %s in a KVM guest after a second move", e->name);
-	dmabuf_must("NOTIFY", same_for_both(&view, address, fresh, 0x55555555),
-		    "%s: a KVM guest and this process do not see the same since the buffer moved again: %s\n",
-		    dmabuf_mapping_name(&buf, way), view.why);
+/*
+ * A word that the guest does not see is its own fault, if this process sees it through
+ * the guest's memory: that must follow moves by itself, as MOVE.
+ */
+static void guest_must_see(struct view *view, bool differs, uint32_t *p, uint32_t *fresh,
+			   const char *when)
+{
+	if (!differs)
+		return;
+	for (size_t i = 0; i < view->pages; i++)
+		dmabuf_must("MOVE", *first_word(p, i) == *first_word(fresh, i),
+			    "%s: the first word of page %zu is %#x %s, and %#x in a new mapping\n",
+			    view->mapping, i, *first_word(p, i), when, *first_word(fresh, i));
+	dmabuf_violation("NOTIFY", "%s: a KVM guest and this process do not see the same %s: %s\n",
+			 view->mapping, when, view->why);
+}
+
+/*
+ * What is written now is in the new place only, as a new mapping knows it. The guest must
+ * see it, and write there, though it is the first to use its mappings since the move.
+ */
+static void guest_must_have_followed(struct view *view, const struct dmabuf_way *way,
+				     const struct guest_mappings *m, uint32_t seed,
+				     const char *when)
+{
+	uint32_t *fresh = dmabuf_map(view->buf, way);
+	size_t sum;
+
+	write_words(view, fresh, seed);
+	dmabuf_stage("reading %s in a KVM guest %s", view->buf->exporter->name, when);
+	sum = guest_must_reach(view, m->loads_at, false, when);
+	guest_must_see(view, loaded_other(view, seed), m->loads, fresh, when);
+	dmabuf_stage("writing %s in a KVM guest %s", view->buf->exporter->name, when);
+	guest_must_store(view, m->stores_at, seed, when);
+	guest_must_see(view, stored_other(view, fresh), m->stores, fresh, when);
+	guest_must_store(view, m->loads_at, ~seed, when);
+	guest_must_see(view, stored_other(view, fresh), m->loads, fresh, when);
+	dmabuf_saw("NOTIFY", "a KVM guest and this process saw the same in %zu pages of %zu %s",
+		   sum, view->pages, when);
+	munmap(fresh, view->buf->size);
+}
+
+/*
+ * A second move, which an exporter need not make: it is proved by what faults again of a
+ * mapping that was wholly there. Skips if nothing does.
+ */
+static void move_again(struct dmabuf *buf, const uint32_t *witness)
+{
+	long before, idle, refaults;
+
+	dmabuf_stage("reading %s before a second move", buf->exporter->name);
+	dmabuf_touch_reading(witness, buf->size);
+	before = proc_minor_faults();
+	dmabuf_touch_reading(witness, buf->size);
+	idle = proc_minor_faults() - before;
+	dmabuf_move(buf);
+	dmabuf_stage("reading %s after a second move", buf->exporter->name);
+	before = proc_minor_faults();
+	dmabuf_touch_reading(witness, buf->size);
+	refaults = proc_minor_faults() - before;
+	dmabuf_require(refaults > idle, "%s did not move the buffer a second time (no page faulted)",
+		       buf->exporter->name);
+	dmabuf_saw("MOVE", "%ld refaults for %zu pages after a second move, %ld without", refaults,
+		   buf->size / sysconf(_SC_PAGESIZE), idle);
+}
+
+static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
+{
+	struct dmabuf buf = dmabuf_alloc(e, MOVED_SIZE);
+	struct view view = view_of(&buf, way);
+	struct guest_mappings m;
+	uint32_t *witness;
+
+	control(&view);
+	witness = dmabuf_map(&buf, way);
+	m.loads = dmabuf_map(&buf, way);
+	m.stores = dmabuf_map(&buf, way);
+	m.loads_at = kvm_guest_map(&view.guest, m.loads, buf.size);
+	m.stores_at = kvm_guest_map(&view.guest, m.stores, buf.size);
+	guest_uses(&view, m.loads_at, m.loads, 0x22222222);
+	guest_uses(&view, m.stores_at, m.stores, 0x22222222);
+
+	pattern_fill(witness, buf.size, 0x33333333);
+	dmabuf_must_follow_move(&buf, witness, 0x33333333);
+	guest_must_have_followed(&view, way, &m, 0x44444444, "since the buffer moved");
+
+	/* What held it in place, or was forgotten at the first move, would show now. */
+	dmabuf_part("NOTIFY") {
+		move_again(&buf, witness);
+		guest_must_have_followed(&view, way, &m, 0x55555555,
+					 "since the buffer moved again");
+	}
 }
 
 /* The guest may be refused or its stores may be lost: what counts is the buffer. */
@@ -205,7 +424,7 @@ static void guest_must_not_write(struct view *view, uint32_t address, uint32_t *
 static void kvm_ro(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 {
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
-	struct view view = view_of(&buf);
+	struct view view = view_of(&buf, way);
 	uint32_t *writable, *p, address;
 
 	control(&view);
@@ -223,7 +442,8 @@ static void kvm_ro(const struct dmabuf_exporter *e, const struct dmabuf_way *way
 	/* After it read, its entries are what this process' page table gave. */
 	dmabuf_touch_reading(p, buf.size);
 	dmabuf_stage("reading the read-only mapping of %s in a KVM guest", e->name);
-	guest_walks(&view, address, false);
+	dmabuf_require(guest_walks(&view, address, false), "a KVM guest cannot read this: %s",
+		       view.refusal);
 	guest_must_not_write(&view, address, writable, way, "read-only mapping that it read");
 
 	/* Entries that are writable must not stay so. */
@@ -243,11 +463,28 @@ int dmabuf_main()
 		dmabuf_find_devices();
 
 	for_each_dmabuf_way(way) {
-		igt_describe_f("A buffer mapped by %s is memory of a KVM guest. It reads and writes "
-			       "a word of every page, and again after the exporter moved the "
-			       "buffer, twice: what this process then writes through a new mapping "
-			       "must be what the guest reads, and the other way round. Skips "
-			       "exporters that do not move. Source: #14 to #25. Clauses: NOTIFY "
+		igt_describe_f("A buffer mapped by %s is memory of a KVM guest, which is the first to "
+			       "use it, and stores to every page: each gets a writable mapping, and "
+			       "what is stored arrives. Source: #14 to #25. Clauses: NOTIFY %s",
+			       way->description, way->clause);
+		igt_subtest_with_dynamic_f("kvm-store-%s", way->name) {
+			dmabuf_dynamic(e, way, "NOTIFY")
+				kvm_first(e, way, false);
+		}
+
+		igt_describe_f("The same, but the guest loads from every page before it stores to it. "
+			       "The buffer is mapped by %s. Source: #14 to #25. Clauses: NOTIFY %s",
+			       way->description, way->clause);
+		igt_subtest_with_dynamic_f("kvm-load-%s", way->name) {
+			dmabuf_dynamic(e, way, "NOTIFY")
+				kvm_first(e, way, true);
+		}
+
+		igt_describe_f("Two mappings of a buffer by %s are memory of a KVM guest, which uses "
+			       "them before the exporter moves the buffer and is the first to use "
+			       "them after that, and after a second move if there is one: what this "
+			       "process then writes through a new mapping must be what the guest "
+			       "reads, and the other way round. Source: #14 to #25. Clauses: NOTIFY "
 			       "MOVE PIN %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("kvm-move-%s", way->name) {
 			dmabuf_dynamic_moving(e, way, "NOTIFY MOVE PIN")
