@@ -5,6 +5,7 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_proc.h"
 #include "gup/users.h"
 #include "igt.h"
@@ -90,17 +91,11 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	const size_t page = sysconf(_SC_PAGESIZE);
 	ssize_t ret;
 	void *p;
-	int fd;
 
 	dmabuf_setup("setting up %s", user->name);
 	user->setup(length);
 
-	fd = memfd_create("control", MFD_CLOEXEC);
-	dmabuf_require(fd >= 0 && !ftruncate(fd, length), "%s: no memfd to try it on: %s",
-		       user->name, strerror(errno));
-	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	dmabuf_require(p != MAP_FAILED, "%s: no memfd to try it on: %s", user->name,
-		       strerror(errno));
+	p = map_control(length);
 	dmabuf_touch(p, length);
 
 	dmabuf_setup("trying %s on a memfd", user->name);
@@ -109,7 +104,6 @@ void gup_prepare(const struct gup_user *user, size_t length)
 		       "%s does not work here on ordinary memory either: %s", user->name,
 		       ret < 0 ? strerror(-ret) : "it took only a part");
 	munmap(p, length);
-	close(fd);
 
 	dmabuf_setup("trying %s on memory that is kept from get_user_pages", user->name);
 	p = user->mirrors ? proc_core_pfnmap() : gup_kept_page();

@@ -11,6 +11,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_kvm.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -185,19 +186,6 @@ static uint64_t emulated(const struct view *view)
 	return n;
 }
 
-static uint32_t *map_memfd(struct view *view)
-{
-	int fd = memfd_create("control", MFD_CLOEXEC);
-	uint32_t *p = MAP_FAILED;
-
-	dmabuf_setup("mapping a memfd");
-	if (fd >= 0 && !ftruncate(fd, view->buf->size))
-		p = mmap(NULL, view->buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	dmabuf_require(p != MAP_FAILED, "no memfd to compare with: %s", strerror(errno));
-	close(fd);
-	return p;
-}
-
 /*
  * Ordinary memory of the buffer's size: it works there, for a guest that is the first to
  * store, first to load, and second, or nothing can be said. And where none of these
@@ -207,8 +195,9 @@ static void control(struct view *view)
 {
 	uint64_t unused;
 
+	dmabuf_setup("mapping a memfd");
 	for (int loading = 0; loading < 2; loading++) {
-		uint32_t *p = map_memfd(view);
+		uint32_t *p = map_control(view->buf->size);
 		uint32_t address = kvm_guest_map(&view->guest, p, view->buf->size);
 
 		dmabuf_setup("using a memfd first in a KVM guest");
