@@ -295,10 +295,14 @@ const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_wa
 
 bool dmabuf_move(struct dmabuf *buf)
 {
+	bool certain;
+
 	dmabuf_require(buf->exporter->moves, "no way is known to make %s move a buffer",
 		       buf->exporter->name);
 	dmabuf_stage("making %s move the buffer", buf->exporter->name);
-	return buf->exporter->kind->move(buf);
+	certain = buf->exporter->kind->move(buf);
+	buf->moves++;
+	return certain;
 }
 
 void dmabuf_sync(const struct dmabuf *buf, uint64_t flags)

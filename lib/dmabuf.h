@@ -25,6 +25,7 @@ struct dmabuf {
 	uint32_t handle;	/* its GEM handle on dev, or 0 */
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
 	bool read_only;		/* the file descriptor is to be O_RDONLY */
+	unsigned int moves;	/* how often dmabuf_move() came back */
 };
 
 /* A kind of exporter: one file in lib/exporters/, one line in its table. */
@@ -60,7 +61,8 @@ struct dmabuf_exporter_kind {
 	void (*close_handle)(struct dmabuf *buf);
 
 	/*
-	 * Makes the exporter move the buffer: skips if it cannot, with a reason.
+	 * Makes the exporter move the buffer, there if buf->moves is even and back if it
+	 * is odd, where those are not the same: skips if it cannot, with a reason.
 	 * True: it certainly moved. False: the exporter was free not to move it.
 	 * Called only for an exporter that find() said moves buffers.
 	 */

@@ -4,6 +4,7 @@
  * drm/drm_mode.h).
  */
 #include <glob.h>
+#include <sys/stat.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
@@ -122,10 +123,67 @@ static bool pick_mode(int fd, const drmModeRes *res, size_t size,
 	return found;
 }
 
+/* More video memory than this takes too long to show others in. */
+#define MAX_VRAM (256ul << 20)
+
+struct display {
+	uint32_t crtc, connector;
+	drmModeModeInfo mode;
+};
+
+static void show(const struct dmabuf *buf, uint32_t handle, struct display *display)
+{
+	uint32_t fb;
+
+	dmabuf_require(!drmModeAddFB(buf->dev, WIDTH, buf->size / PITCH, 24, 32, PITCH,
+				     handle, &fb),
+		       "%s makes no framebuffer of the buffer: %s",
+		       buf->exporter->name, strerror(errno));
+	dmabuf_require(!drmModeSetCrtc(buf->dev, display->crtc, fb, 0, 0, &display->connector, 1,
+				       &display->mode),
+		       "%s does not show the buffer: %s", buf->exporter->name,
+		       strerror(errno));
+}
+
+/* Of the cards that move what they show: their first BAR is the video memory. */
+static size_t video_memory(const struct dmabuf_exporter *e)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/class/drm/%.32s/device/resource0",
+		 strrchr(e->path, '/') + 1);
+	return stat(path, &st) ? 0 : st.st_size;
+}
+
+/*
+ * Shows others until there is no place left for the least recently shown one. They stay
+ * until the device is closed.
+ */
+static void show_others(const struct dmabuf *buf, struct display *display)
+{
+	const size_t vram = video_memory(buf->exporter);
+
+	dmabuf_require(vram, "%s does not say how much video memory it has",
+		       buf->exporter->name);
+	dmabuf_require(vram <= MAX_VRAM, "evicting a buffer means showing %zu MiB of others",
+		       vram >> 20);
+	for (size_t filled = 0; filled <= vram; filled += buf->size) {
+		struct drm_mode_create_dumb create = {
+			.width = WIDTH, .height = buf->size / PITCH, .bpp = 32,
+		};
+
+		dmabuf_require(!drmIoctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &create),
+			       "only %zu of %zu bytes of video memory could be filled: %s",
+			       filled, vram, strerror(errno));
+		show(buf, create.handle, display);
+	}
+}
+
+/* To video memory by being shown, back when others are. */
 static bool move(struct dmabuf *buf)
 {
-	drmModeModeInfo mode;
-	uint32_t connector, fb;
+	struct display display;
 	drmModeResPtr res;
 
 	dmabuf_require_disruptive("sets a display mode");
@@ -135,18 +193,15 @@ static bool move(struct dmabuf *buf)
 	/* Only its master may ask a card what its displays can show. */
 	dmabuf_require(!drmSetMaster(buf->dev), "%s is somebody else's display: %s",
 		       buf->exporter->name, strerror(errno));
-	dmabuf_require(pick_mode(buf->dev, res, buf->size, &connector, &mode),
+	dmabuf_require(pick_mode(buf->dev, res, buf->size, &display.connector, &display.mode),
 		       "%s has no connected display with a mode that the buffer can fill",
 		       buf->exporter->name);
-	dmabuf_require(!drmModeAddFB(buf->dev, WIDTH, buf->size / PITCH, 24, 32, PITCH,
-				     buf->handle, &fb),
-		       "%s makes no framebuffer of the buffer: %s",
-		       buf->exporter->name, strerror(errno));
-	dmabuf_require(!drmModeSetCrtc(buf->dev, res->crtcs[0], fb, 0, 0, &connector, 1,
-				       &mode),
-		       "%s does not show the buffer: %s", buf->exporter->name,
-		       strerror(errno));
+	display.crtc = res->crtcs[0];
 	drmModeFreeResources(res);
+	if (buf->moves % 2)
+		show_others(buf, &display);
+	else
+		show(buf, buf->handle, &display);
 	return false;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <radeon_drm.h>
 #include <xf86drm.h>
+#include <xf86drmMode.h>
 
 #include "dmabuf_contract.h"
 #include "drm.h"
@@ -75,8 +76,30 @@ static bool native_offset(const struct dmabuf *buf, uint64_t *offset)
 }
 
 /*
+ * What is to be a cursor is put into video memory (radeon_cursor.c,
+ * radeon_crtc_cursor_set2()), also while nothing is shown. A fault does not do that, and
+ * a command would need acceleration.
+ */
+static bool move_back(struct dmabuf *buf)
+{
+	drmModeResPtr res = drmModeGetResources(buf->dev);
+
+	dmabuf_require(res && res->count_crtcs, "%s has no display engine, which would move it back",
+		       buf->exporter->name);
+	dmabuf_require(!drmSetMaster(buf->dev), "%s is somebody else's display: %s",
+		       buf->exporter->name, strerror(errno));
+	dmabuf_require(!drmModeSetCursor(buf->dev, res->crtcs[0], buf->handle, 64, 64),
+		       "%s does not take the buffer for a cursor: %s", buf->exporter->name,
+		       strerror(errno));
+	drmModeSetCursor(buf->dev, res->crtcs[0], 0, 0, 0);
+	drmModeFreeResources(res);
+	return false;
+}
+
+/*
  * Allocates and touches other buffers until there is no place left for the
- * least recently used one. They stay until the device is closed.
+ * least recently used one. They stay until the device is closed. Every second
+ * time it comes back.
  */
 static bool move(struct dmabuf *buf)
 {
@@ -84,7 +107,9 @@ static bool move(struct dmabuf *buf)
 	uint32_t handle;
 	uint64_t offset;
 
-	dmabuf_require_disruptive("fills the video memory");
+	dmabuf_require_disruptive("fills the video memory, and changes the cursor");
+	if (buf->moves % 2)
+		return move_back(buf);
 	dmabuf_require(vram, "radeon does not say how much video memory it has");
 	dmabuf_require(vram <= MAX_VRAM,
 		       "evicting a buffer means filling %zu MiB of video memory", vram >> 20);
@@ -103,7 +128,7 @@ static bool move(struct dmabuf *buf)
 		*p = ~0u;
 		munmap((void *)p, buf->size);
 	}
-	return true;
+	return !buf->moves;
 }
 
 const struct dmabuf_exporter_kind dmabuf_drm_radeon = {
