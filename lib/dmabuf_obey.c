@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <sys/resource.h>
+
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
@@ -39,41 +41,57 @@ void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, 
 	return p;
 }
 
-void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
-{
-	long before, idle, refaults;
-	bool certain;
-
-	dmabuf_stage("reading %s before the move", buf->exporter->name);
-	pattern_must_be("WHOLE", p, buf->size, seed, "read before the move");
-	before = proc_minor_faults();
-	pattern_must_be("WHOLE", p, buf->size, seed, "read before the move");
-	idle = proc_minor_faults() - before;
-
-	certain = dmabuf_move(buf);
-	dmabuf_blame("MOVE", "after the exporter moved the buffer");
-
-	dmabuf_stage("reading %s after the move", buf->exporter->name);
-	before = proc_minor_faults();
-	pattern_must_be("MOVE", p, buf->size, seed, "read after the move");
-	refaults = proc_minor_faults() - before;
-
-	if (refaults > idle) {
-		dmabuf_saw("MOVE", "%ld refaults for %zu pages after a move, %ld without",
-			   refaults, buf->size / sysconf(_SC_PAGESIZE), idle);
-		return;
-	}
-	dmabuf_must("MOVE", !certain,
-		    "%s moved the buffer, but no page faulted on the next access (%ld faults, %ld without a move): the page-table entries still lead to the old place\n",
-		    buf->exporter->name, refaults, idle);
-	dmabuf_skip("%s did not move the buffer for this (no page faulted)",
-		    buf->exporter->name);
-}
-
 void dmabuf_touch_reading(const void *addr, size_t length)
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
 
 	for (size_t at = 0; at < length; at += page)
 		(void)*(const volatile uint32_t *)((const char *)addr + at);
+}
+
+long dmabuf_faults_of_reading(const void *addr, size_t length)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_THREAD, &before);
+	dmabuf_touch_reading(addr, length);
+	getrusage(RUSAGE_THREAD, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+long dmabuf_moves(struct dmabuf *buf, const void *p, const char *clause)
+{
+	long idle, refaults;
+	bool certain;
+
+	dmabuf_stage("reading %s before a move", buf->exporter->name);
+	dmabuf_touch_reading(p, buf->size);
+	idle = dmabuf_faults_of_reading(p, buf->size);
+	certain = dmabuf_move(buf);
+	dmabuf_blame(clause, "after the exporter moved the buffer");
+	dmabuf_stage("reading %s after a move", buf->exporter->name);
+	refaults = dmabuf_faults_of_reading(p, buf->size);
+	if (refaults > idle)
+		return refaults;
+	dmabuf_must("MOVE", !certain,
+		    "%s moved the buffer, but no page faulted on the next access (%ld faults, %ld without a move): the page-table entries still lead to the old place\n",
+		    buf->exporter->name, refaults, idle);
+	return 0;
+}
+
+void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
+{
+	char why[128];
+	long refaults;
+
+	/* Nothing is seen by this: without a move there is nothing to pass. */
+	dmabuf_stage("reading %s before the move", buf->exporter->name);
+	dmabuf_must("WHOLE", !pattern_differs(p, 0, buf->size, seed, why, sizeof(why)),
+		    "read before the move: %s\n", why);
+	refaults = dmabuf_moves(buf, p, "MOVE");
+	dmabuf_require(refaults, "%s did not move the buffer for this (no page faulted)",
+		       buf->exporter->name);
+	pattern_must_be("MOVE", p, buf->size, seed, "read after the move");
+	dmabuf_saw("MOVE", "a move proved, %ld refaults for %zu pages", refaults,
+		   buf->size / sysconf(_SC_PAGESIZE));
 }

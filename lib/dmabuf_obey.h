@@ -35,17 +35,29 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, uint32_t seed);
 
 /*
+ * dmabuf_moves:
+ *
+ * Makes the exporter move the buffer and says whether it did, by a mapping p of all of
+ * it: every page is touched before, and must fault afterwards, for the exporter must have
+ * zapped the page-table entries. Returns how many faults this thread had then; 0 if it had
+ * none and the exporter was free not to move it. A move that is certain and without a fault is a
+ * violation of MOVE. From the move on, clause is blamed for all that is wrong until a
+ * buffer is mapped. In a dmabuf_limited() block.
+ */
+long dmabuf_moves(struct dmabuf *buf, const void *p, const char *clause);
+
+/*
  * dmabuf_must_follow_move:
  *
- * Makes the exporter move the buffer and proves it on the mapping p of all of it, which
- * the pattern of seed fills: to read all pages costs no fault before and some after, for
- * the exporter must have zapped the page-table entries. No fault, or another word, is a
- * violation of MOVE, which is blamed for all that is wrong until a buffer is mapped. Skips if the
- * exporter was free not to move it and did not. In a dmabuf_limited() block.
+ * dmabuf_moves() with a mapping p that the pattern of seed fills: MOVE is blamed, and
+ * judged by every word. Skips if the buffer did not move.
  */
 void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed);
 
 /* Only reads: every page of a mapping that cannot be written is touched. */
 void dmabuf_touch_reading(const void *addr, size_t length);
+
+/* The same; how many minor faults this thread had by it. */
+long dmabuf_faults_of_reading(const void *addr, size_t length);
 
 #endif /* DMABUF_OBEY_H */
