@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "igt.h"
+
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
@@ -7,7 +9,6 @@
 
 #include "dmabuf_contract.h"
 #include "dmabuf_kvm.h"
-#include "igt.h"
 
 /* What the guest has from address 0 on: a page of code, then words to copy. */
 #define MEMORY (1 << 20)

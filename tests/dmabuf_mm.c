@@ -33,8 +33,6 @@ IGT_TEST_DESCRIPTION("What the kernel's memory management promises of a VM_PFNMA
 #define SIZE (64 << 10)
 #define SEED 0x5ca1ab1e
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
 /* Ordinary shared memory, every page of it touched. */
 static void *map_touched_control(size_t length)
 {

@@ -4,13 +4,14 @@
  * VIDIOC_EXPBUF (linux/videodev2.h). VIDIOC_CREATE_BUFS makes a buffer of our
  * size without touching the format that the device's user has set.
  */
+#include "igt.h"
+
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/videodev2.h>
 #include <sys/ioctl.h>
 
 #include "exporters.h"
-#include "igt.h"
 
 static const struct queue {
 	enum v4l2_buf_type type;

@@ -5,6 +5,8 @@
  * pin_user_pages_fast). Any queue of any video device will do that takes a buffer
  * as small as a page with the format that it has: most often one of metadata.
  */
+#include "igt.h"
+
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/videodev2.h>
@@ -12,7 +14,6 @@
 #include <sys/mman.h>
 
 #include "dmabuf_contract.h"
-#include "igt.h"
 #include "users.h"
 
 static const enum v4l2_buf_type types[] = {

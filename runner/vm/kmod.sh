@@ -53,9 +53,9 @@ build=$(field build)
 mkdir -p "$cache/headers" "$cache/modules" || die "no cache can be made in $cache"
 cache=$(cd "$cache" && pwd)
 
-# What of SRC goes into a build.
+# What of SRC goes into a build, what links lead to as well.
 sources() {
-	(cd "$src" && find . -type f ! -name '*.o' ! -name '*.ko' ! -name '*.mod' \
+	(cd "$src" && find -L . -type f ! -name '*.o' ! -name '*.ko' ! -name '*.mod' \
 		! -name '*.mod.c' ! -name '.*' ! -name Module.symvers ! -name modules.order |
 		sort)
 }
@@ -178,7 +178,7 @@ else
 fi
 
 mkdir "$tmp/src"
-sources | (cd "$src" && tar -cf - -T -) | tar -C "$tmp/src" -xf -
+sources | (cd "$src" && tar -chf - -T -) | tar -C "$tmp/src" -xf -
 unset ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS MAKEFLAGS KBUILD_EXTRA_SYMBOLS || :
 # Warnings name the file, not the folder that it was built in.
 make -C "$build" M="$tmp/src" "$@" KCFLAGS="-fmacro-prefix-map=$tmp/src/=" modules \
