@@ -20,7 +20,7 @@ static const struct dmabuf_clause contract[] = {
 	{ "WHOLE", "every page of the mapping obeys, and CPU access to every page works" },
 	{ "RO", "what is mapped or exported read-only never becomes writable" },
 	{ "PIN", "no user of get_user_pages keeps a reference after it was refused" },
-	{ "NOTIFY", "those who map the buffer without get_user_pages follow its moves" },
+	{ "NOTIFY", "those who map the buffer without get_user_pages get what the mapping gives, and follow its moves" },
 	{ "WARN", "neither mapping a DMA buffer nor using it makes the kernel warn" },
 };
 
