@@ -183,11 +183,13 @@ static bool must_be_refused(const struct gup_user *user, const struct dmabuf *bu
 		    user->name, which, buf->exporter->name, way->name,
 		    page_state_names[state], ret - (ssize_t)ordinary, length - ordinary,
 		    proc_evidence(addr + ordinary));
-	if (ret == -EFAULT || ordinary) {
+	if (ret == -EFAULT || ret > 0) {
 		dmabuf_saw(clause_of(user, state), "%s was refused, %s", user->name,
 			   path_of(user, state));
 		return true;
 	}
+	if (ordinary)
+		return true;
 	dmabuf_unseen(clause_of(user, state),
 		      "%s of %s %s%s, not EFAULT: that says nothing of the contract", user->name,
 		      buf->exporter->name, ret ? "was refused with " :
