@@ -226,11 +226,12 @@ static void guest_uses(struct view *view, uint32_t address, uint32_t *p, uint32_
 }
 
 /*
- * The guest stores to pages that it never wrote. Each gets a mapping that is writable;
- * else KVM cannot go on (arm64: EFAULT) or does every such store itself (x86).
+ * The guest stores to pages that it never wrote, and returns to how many. Each gets a
+ * mapping that is writable; else KVM cannot go on (arm64: EFAULT) or does every such store
+ * itself (x86).
  */
-static void guest_must_store(struct view *view, uint32_t address, uint32_t seed,
-			     const char *when)
+static size_t guest_must_store(struct view *view, uint32_t address, uint32_t seed,
+			       const char *when)
 {
 	uint64_t before = emulated(view);
 	size_t sum;
@@ -240,12 +241,14 @@ static void guest_must_store(struct view *view, uint32_t address, uint32_t seed,
 	dmabuf_must("NOTIFY", !view->counts || emulated(view) == before,
 		    "%s: KVM does not map for writing the pages %s, but emulated %" PRIu64 " stores of a guest to %zu of them; to a memfd it emulated none\n",
 		    view->mapping, when, emulated(view) - before, sum);
-	if (view->counts)
-		dmabuf_saw("NOTIFY", "a KVM guest stored to %zu pages of %zu %s, and KVM emulated none of it",
-			   sum, view->pages, when);
-	else
-		dmabuf_saw("NOTIFY", "a KVM guest stored to %zu pages of %zu %s", sum,
-			   view->pages, when);
+	return sum;
+}
+
+static void guest_stored(const struct view *view, size_t sum, const char *when)
+{
+	dmabuf_saw("NOTIFY", "what a KVM guest stored to %zu pages of %zu %s arrived, %s",
+		   sum, view->pages, when, view->counts ? "and KVM emulated none of it" :
+		   "whether KVM emulated it cannot be known");
 }
 
 /*
@@ -256,8 +259,10 @@ static void kvm_first(const struct dmabuf_exporter *e, const struct dmabuf_way *
 {
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
 	struct view view = view_of(&buf, way);
+	const char *when = loading ? "that it had only read" : "that nobody had touched";
 	uint32_t *p, *other, address;
 	bool differs = false;
+	size_t sum;
 
 	control(&view);
 	p = dmabuf_map(&buf, way);
@@ -271,10 +276,11 @@ static void kvm_first(const struct dmabuf_exporter *e, const struct dmabuf_way *
 					 *first_word(other, i));
 	}
 	dmabuf_stage("writing %s in a KVM guest, as the first", e->name);
-	guest_must_store(&view, address, 0x22222222,
-			 loading ? "that it had only read" : "that nobody had touched");
-	if (!differs && !stored_other(&view, other))
+	sum = guest_must_store(&view, address, 0x22222222, when);
+	if (!differs && !stored_other(&view, other)) {
+		guest_stored(&view, sum, when);
 		return;
+	}
 
 	/* Does this process see what it writes itself? If not it is no matter of the guest's. */
 	write_words(&view, other, 0x33333333);
@@ -293,8 +299,8 @@ struct guest_mappings {
 };
 
 /*
- * A word that the guest does not see is its own fault, if this process sees it through
- * the guest's memory: that must follow moves by itself, as MOVE.
+ * What the guest does not see is a matter of NOTIFY only if this process sees it through
+ * the guest's memory p: that must follow moves by itself, which is MOVE.
  */
 static void guest_must_see(struct view *view, bool differs, uint32_t *p, uint32_t *fresh,
 			   const char *when)
@@ -318,19 +324,20 @@ static void guest_must_have_followed(struct view *view, const struct dmabuf_way 
 				     const char *when)
 {
 	uint32_t *fresh = dmabuf_map(view->buf, way);
-	size_t sum;
+	size_t loads, stores;
 
 	write_words(view, fresh, seed);
 	dmabuf_stage("reading %s in a KVM guest %s", view->buf->exporter->name, when);
-	sum = guest_must_reach(view, m->loads_at, false, when);
+	loads = guest_must_reach(view, m->loads_at, false, when);
 	guest_must_see(view, loaded_other(view, seed), m->loads, fresh, when);
 	dmabuf_stage("writing %s in a KVM guest %s", view->buf->exporter->name, when);
-	guest_must_store(view, m->stores_at, seed, when);
+	stores = guest_must_store(view, m->stores_at, seed, when);
 	guest_must_see(view, stored_other(view, fresh), m->stores, fresh, when);
 	guest_must_store(view, m->loads_at, ~seed, when);
 	guest_must_see(view, stored_other(view, fresh), m->loads, fresh, when);
-	dmabuf_saw("NOTIFY", "a KVM guest and this process saw the same in %zu pages of %zu %s",
-		   sum, view->pages, when);
+	dmabuf_saw("NOTIFY", "a KVM guest read what was written to %zu pages of %zu %s", loads,
+		   view->pages, when);
+	guest_stored(view, stores, when);
 	munmap(fresh, view->buf->size);
 }
 
@@ -376,6 +383,7 @@ static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 
 	pattern_fill(witness, buf.size, 0x33333333);
 	dmabuf_must_follow_move(&buf, witness, 0x33333333);
+	dmabuf_saw("PIN", "the buffer moved although a KVM guest had mapped it");
 	guest_must_have_followed(&view, way, &m, 0x44444444, "since the buffer moved");
 
 	/* What held it in place, or was forgotten at the first move, would show now. */
