@@ -14,7 +14,6 @@
 #include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
-#include "dmabuf_proc.h"
 #include "igt.h"
 
 IGT_TEST_DESCRIPTION("A KVM guest to which a mapping of a DMA buffer is memory can use all of "
@@ -341,36 +340,13 @@ static void guest_must_have_followed(struct view *view, const struct dmabuf_way 
 	munmap(fresh, view->buf->size);
 }
 
-/*
- * A second move, which an exporter need not make: it is proved by what faults again of a
- * mapping that was wholly there. Skips if nothing does.
- */
-static void move_again(struct dmabuf *buf, const uint32_t *witness)
-{
-	long before, idle, refaults;
-
-	dmabuf_stage("reading %s before a second move", buf->exporter->name);
-	dmabuf_touch_reading(witness, buf->size);
-	before = proc_minor_faults();
-	dmabuf_touch_reading(witness, buf->size);
-	idle = proc_minor_faults() - before;
-	dmabuf_move(buf);
-	dmabuf_stage("reading %s after a second move", buf->exporter->name);
-	before = proc_minor_faults();
-	dmabuf_touch_reading(witness, buf->size);
-	refaults = proc_minor_faults() - before;
-	dmabuf_require(refaults > idle, "%s did not move the buffer a second time (no page faulted)",
-		       buf->exporter->name);
-	dmabuf_saw("MOVE", "%ld refaults for %zu pages after a second move, %ld without", refaults,
-		   buf->size / sysconf(_SC_PAGESIZE), idle);
-}
-
 static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 {
 	struct dmabuf buf = dmabuf_alloc(e, MOVED_SIZE);
 	struct view view = view_of(&buf, way);
 	struct guest_mappings m;
 	uint32_t *witness;
+	long refaults;
 
 	control(&view);
 	witness = dmabuf_map(&buf, way);
@@ -388,7 +364,12 @@ static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 
 	/* What held it in place, or was forgotten at the first move, would show now. */
 	dmabuf_part("NOTIFY") {
-		move_again(&buf, witness);
+		refaults = dmabuf_moves(&buf, witness, "MOVE");
+		dmabuf_require_way(e, way);
+		dmabuf_require(refaults,
+			       "%s did not move the buffer a second time (no page faulted)",
+			       e->name);
+		dmabuf_saw("PIN MOVE", "a second move proved, %ld refaults", refaults);
 		guest_must_have_followed(&view, way, &m, 0x55555555,
 					 "since the buffer moved again");
 	}
