@@ -77,6 +77,7 @@ struct dmabuf_exporter {
 	unsigned int type;	/* for the kind's own use */
 	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
+	bool no_import;		/* find() sets it: to give it to another device may warn */
 };
 
 /* A way in to a mapping of a buffer. */

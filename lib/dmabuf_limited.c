@@ -239,6 +239,18 @@ const char *dmabuf_limited_skips(void (*fn)(const void *arg), const void *arg)
 	return why;
 }
 
+enum verdict dmabuf_trial(int seconds, void (*fn)(void *arg), void *arg, char *why,
+			  size_t len)
+{
+	dmabuf_watch_kernel();
+	if (begin(seconds)) {
+		fn(arg);
+		dmabuf_conclude(HELD, "%s", "");
+	}
+	await(why, len);
+	return dmabuf_outcome->verdict;
+}
+
 bool dmabuf_load_faults(const void *addr)
 {
 	if (sigsetjmp(faulted, 1)) {

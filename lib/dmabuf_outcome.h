@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum verdict { NONE, HELD, SKIPPED, VIOLATED };
@@ -43,6 +44,16 @@ void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
 
 /* Prints what was violated and how it was seen, each line as a message of its own. */
 void dmabuf_print_violation(const char *text);
+
+/*
+ * dmabuf_trial:
+ *
+ * Calls fn in a child like that of dmabuf_limited(), with so many seconds for each stage,
+ * and returns what came of it, which is in dmabuf_outcome, instead of acting upon it: for
+ * who tries again. NONE: it hung or died while it used the buffer, and why says how.
+ */
+enum verdict dmabuf_trial(int seconds, void (*fn)(void *arg), void *arg, char *why,
+			  size_t len);
 
 /* Prints what was seen and what was not. */
 void dmabuf_print_notes(void);

@@ -217,6 +217,26 @@ void proc_must_not_show(const void *addr, size_t length, const char *what)
 	dmabuf_saw("ACCOUNT", "no page of %zu shows in pagemap", length / page);
 }
 
+/*
+ * A line of it begins with size, flags, mode, count, exporter and inode
+ * (drivers/dma-buf/dma-buf.c, dma_buf_debug_show()).
+ */
+bool proc_dmabuf_is_listed(ino_t ino)
+{
+	FILE *f = fopen(PROC_DMABUFS, "re");
+	bool found = false;
+	char line[512];
+
+	dmabuf_require(f, PROC_DMABUFS " cannot be read: %s", strerror(errno));
+	while (!found && fgets(line, sizeof(line), f)) {
+		unsigned long is;
+
+		found = sscanf(line, "%*x %*x %*x %*u %*s %lu", &is) == 1 && is == ino;
+	}
+	fclose(f);
+	return found;
+}
+
 const char *proc_evidence(const void *addr)
 {
 	static char line[256];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A VMA by /proc/self/smaps. */
 struct proc_vma {
@@ -70,6 +71,11 @@ long proc_minor_faults(void);
 void proc_must_be_pfnmap(const void *addr, const char *what);
 void proc_must_not_be_accounted(const void *addr, const char *what);
 void proc_must_not_show(const void *addr, size_t length, const char *what);
+
+#define PROC_DMABUFS "/sys/kernel/debug/dma_buf/bufinfo"
+
+/* Whether debugfs (PROC_DMABUFS) lists a dma-buf of this inode. Skips if it cannot be read. */
+bool proc_dmabuf_is_listed(ino_t ino);
 
 /* VmFlags and pagemap entry at addr, as one line of evidence (static). */
 const char *proc_evidence(const void *addr);

@@ -205,6 +205,8 @@ for suite in xml:
 wrong_page='(bounds (offset|part)|variants (last-page|middle|munmap-(first|middle)|mprotect-(page|rest|back)))-(fd|native)'
 no_store='notify kvm-(load|store)-(fd|native)'
 vivid=' vivid-(capture|output)$'
+# The exerciser finds what the others find.
+walks='^fail dmabuf_exercise (walk|cases)'
 
 if [ -n "$lab" ]; then
 	# Users of get_user_pages that every suite has, those that are io_uring's, and the
@@ -234,7 +236,7 @@ if [ -n "$lab" ]; then
 			lines 1 "$e is there" "^pass dmabuf_find expected $e\$"
 		done
 		lines $(($(echo $exporters | wc -w) + 2)) 'nothing else was expected' '^[a-z-]+ dmabuf_find expected '
-		accused "$vivid|^fail dmabuf_$wrong_page $shmem\$|^fail dmabuf_ro fd-proc-mem $ttm\$|^fail dmabuf_$no_store $no_guest\$"
+		accused "$vivid|^fail dmabuf_$wrong_page $shmem\$|^fail dmabuf_ro fd-proc-mem $ttm\$|^fail dmabuf_$no_store $no_guest\$|$walks ($shmem|$ttm)\$"
 		lines $((15 * $(echo "$shmem" | tr '|' '\n' | wc -l))) 'the shmem helper maps wrong pages' \
 			"^fail dmabuf_$wrong_page $shmem\$"
 		[ $suite = bookworm ] || lines "$(echo "$ttm" | tr '|' '\n' | wc -l)" \
@@ -402,6 +404,7 @@ if [ -n "$source" ]; then
 		flat "$work/source-$version/junit.xml" >"$work/flat"
 		check "$suite runs to its end" test -e "$work/source-$version/endtime.txt"
 		known="$vivid|^fail dmabuf_$wrong_page (vgem|virtio_gpu|bochs-drm)-dumb\$|^fail dmabuf_ro fd-proc-mem qxl-dumb\$"
+		known="$known|$walks (vgem|virtio_gpu|bochs-drm|qxl)-dumb\$"
 		cma='heap-(reserved|default_cma_region)'
 		if [ $version = 6.1 ]; then
 			lines 2 'udmabuf and the CMA heap break PFNMAP' "^fail dmabuf_vma vmflags-fd (udmabuf-memfd|$cma)\$"

@@ -157,27 +157,6 @@ static void survives_fork(struct dmabuf *buf, const struct dmabuf_way *way)
 }
 
 /*
- * Whether debugfs still lists the dma-buf of this inode. Its lines begin with
- * size, flags, mode, count, exporter and inode (drivers/dma-buf/dma-buf.c).
- */
-static bool listed(ino_t ino)
-{
-	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
-	char line[512];
-	bool found = false;
-
-	dmabuf_require(f, "/sys/kernel/debug/dma_buf/bufinfo cannot be read: %s",
-		       strerror(errno));
-	while (!found && fgets(line, sizeof(line), f)) {
-		unsigned long is;
-
-		found = sscanf(line, "%*x %*x %*x %*u %*s %lu", &is) == 1 && is == ino;
-	}
-	fclose(f);
-	return found;
-}
-
-/*
  * By debugfs. A mapping need not hold the dma-buf itself: an exporter may put a file of
  * its own behind it (i915 does), as long as that holds the memory.
  */
@@ -188,14 +167,14 @@ static void must_be_unlisted_at_last(struct dmabuf *buf, const struct dmabuf_way
 	void *p;
 
 	dmabuf_require(!fstat(buf->fd, &st), "fstat: %s", strerror(errno));
-	dmabuf_require(listed(st.st_ino), "debugfs does not list the buffer");
+	dmabuf_require(proc_dmabuf_is_listed(st.st_ino), "debugfs does not list the buffer");
 	p = dmabuf_map(buf, way);
 	dmabuf_touch(p, buf->size);
 	dmabuf_close(buf);
 	munmap(p, buf->size);
 
 	/* The last reference may be dropped by a task work a little later. */
-	for (int i = 0; i < 50 && (still = listed(st.st_ino)); i++)
+	for (int i = 0; i < 50 && (still = proc_dmabuf_is_listed(st.st_ino)); i++)
 		usleep(20000);
 	dmabuf_must("LIFE", !still,
 		    "%s: the dma-buf (inode %lu) is still there one second after its last fd, handle and mapping are gone\n",

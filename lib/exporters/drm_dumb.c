@@ -79,8 +79,10 @@ static void find(const struct dmabuf_exporter_kind *kind)
 		}
 		e = dmabuf_exporter_add(kind, 0, card->path, "%s-dumb", card->driver);
 		e->moves = moves_on_scanout(card->driver);
-		if (!strcmp(card->driver, "radeon"))
+		if (!strcmp(card->driver, "radeon")) {
 			e->max_size = drm_radeon_vram(card->fd);
+			e->no_import = true;
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ static void find(const struct dmabuf_exporter_kind *kind)
 			continue;
 		e = dmabuf_exporter_add(kind, 0, card->path, "radeon-vram");
 		e->moves = true;
+		e->no_import = true;	/* other devices reach it through the GART, too */
 		e->max_size = drm_radeon_vram(card->fd);
 	}
 }

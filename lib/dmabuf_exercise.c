@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The table of the exerciser's steps, which are in exercise/, and how they are drawn and
+ * taken. What is refused that a driver may refuse (a private mapping, a part, a second
+ * buffer) changes nothing in the model: it is no fault, and later steps find it undone.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
+#include "dmabuf_outcome.h"
+#include "exercise/model.h"
+#include "igt.h"
+
+const struct exercise_op *const exercise_ops[] = {
+	&op_alloc,
+	&op_map,
+	&op_unmap,
+	&op_protect,
+	&op_remap,
+	&op_advise,
+	&op_lock,
+	&op_store,
+	&op_load,
+	&op_together,
+	&op_pin,
+	&op_mem,
+	&op_sync,
+	&op_import,
+	&op_release,
+	&op_move,
+	&op_dup,
+	&op_export,
+	&op_close,
+	&op_stranger,
+	&op_fork,
+	&op_exit,
+	&op_hand,
+	&op_others,
+	&op_pressure,
+	&op_drop,
+	NULL,
+};
+
+void exercise_share(void)
+{
+	ex_shared = mmap(NULL, sizeof(*ex_shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	igt_assert_f(ex_shared != MAP_FAILED, "no memory that is shared with children\n");
+}
+
+const struct exercise_counts *exercise_counts(void)
+{
+	return &ex_shared->counts;
+}
+
+const char *exercise_said(unsigned int n)
+{
+	return n + SAID < ex_shared->taken || n >= ex_shared->taken ? "" : ex_shared->said[n % SAID];
+}
+
+void exercise_take(const struct exercise_step *step)
+{
+	unsigned int who = step->who & ~EXERCISE_THREAD;
+
+	ex_shared->said[ex_shared->taken++ % SAID][0] = 0;
+	ex_shared->counts.steps++;
+	if (exercise_ops[step->op]->main)
+		who = 0;
+	if (!who)
+		ex_take(step);
+	else if (who < EXERCISE_PROCESSES && model->process[who].pid)
+		ex_tell(who, step);
+	if (!ex->ordinary)
+		dmabuf_kernel_must_be_quiet();
+	/* A thousand steps see the same a thousand times: it is counted. */
+	dmabuf_outcome->num_saw = 0;
+}
+
+struct exercise_step exercise_draw(void)
+{
+	unsigned int total = 0, i;
+
+	for (i = 0; exercise_ops[i]; i++)
+		total += exercise_ops[i]->weight;
+	for (int tries = 0; tries < 64; tries++) {
+		struct exercise_step step = { };
+		unsigned int at_weight = ex_below(total);
+
+		for (i = 0; at_weight >= exercise_ops[i]->weight; i++)
+			at_weight -= exercise_ops[i]->weight;
+		step.op = i;
+		if (!exercise_ops[i]->draw(&step))
+			continue;
+		step.arg[EXERCISE_ARGS - 1] = ex_below(1 << 16);
+		return step;
+	}
+	return (struct exercise_step){ };
+}
+
+void exercise_begin(const struct exercise *exercise, uint64_t seed)
+{
+	ex = exercise;
+	ex_self = 0;
+	ex_page = page_size();
+	ex_seed(seed);
+	ex_shared->taken = 0;
+	model = mmap(NULL, sizeof(*model), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	dmabuf_require(model != MAP_FAILED, "no memory for the model: %s", strerror(errno));
+	for (unsigned int i = 0; i < EXERCISE_PROCESSES; i++) {
+		model->process[i].dev = -1;
+		for (unsigned int j = 0; j < FDS; j++)
+			model->process[i].fd[j] = -1;
+	}
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		model->importer[i] = -1;
+	ex_my()->pid = getpid();
+	dmabuf_require(!pipe2(ex_pipes, O_CLOEXEC), "no pipe: %s", strerror(errno));
+	if (!ex->ordinary)
+		ex_find_users();
+}
+
+void exercise_end(void)
+{
+	struct exercise_step order = { .op = 0xfd };
+
+	ex_shared->said[ex_shared->taken++ % SAID][0] = 0;
+	ex_say("all is compared, and given up");
+	ex_compare_mine();
+	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
+		if (model->process[i].pid)
+			ex_tell(i, &order);
+	ex_drop_all();
+	if (!ex->ordinary)
+		dmabuf_kernel_must_be_quiet();
+	if (!model->mapped)
+		dmabuf_skip("%s cannot be mapped: %s", ex->exporter->name, model->why);
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Steps that use what is mapped: loads and stores by the CPU, the kernel and others, and
+ * attempts to pin.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/uio.h>
+
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_proc.h"
+#include "igt.h"
+#include "model.h"
+
+/* How, by arg[1]. */
+enum { FORWARDS, BY_KERNEL, BACKWARDS, SPARSE, BOTH, HOWS };
+static const char *const how_names[] = {
+	"", ", by the kernel", ", backwards", ", one in each page", ", and the other way round",
+};
+
+/* Which granules: from arg[2] of page arg[3] on, as many as arg[4] says. */
+bool ex_draw_access(struct exercise_step *step)
+{
+	const struct slot *s;
+
+	if (!ex_draw_slot(step))
+		return false;
+	s = &model->process[step->who].slot[step->arg[0]];
+	step->arg[1] = ex_below(HOWS);
+	step->arg[2] = ex_once_in(2) ? 0 : ex_below(ex_page / GRANULE);
+	/* The first, the last and the middle page are the ones that are forgotten. */
+	step->arg[3] = ex_once_in(3) ? 0 : ex_once_in(3) ? s->pages - 1 : ex_once_in(3) ? s->pages / 2 :
+		       ex_below(s->pages);
+	step->arg[4] = ex_once_in(2) ? 0 : ex_below(24);
+	if (step->arg[1] == SPARSE && ex_once_in(2))
+		step->arg[2] = step->arg[3] = step->arg[4] = 0;
+	if (ex_once_in(5))
+		step->who |= EXERCISE_THREAD;
+	return true;
+}
+
+struct access {
+	struct slot *s;
+	unsigned int how;
+	size_t first, step, count;	/* in granules of the mapping */
+};
+
+static bool access_by(const struct exercise_step *step, struct access *a)
+{
+	const size_t a_page = ex_page / GRANULE;
+
+	a->s = ex_slot_of(step);
+	if (!a->s)
+		return false;
+	a->how = step->arg[1] % HOWS;
+	a->first = step->arg[3] % a->s->pages * a_page + step->arg[2] % a_page;
+	a->step = a->how == SPARSE ? a_page : 1;
+	a->count = 1 + step->arg[4] % 64;
+	if (a->how == SPARSE && a->count == 1)
+		a->count = 64;
+	while (a->first + (a->count - 1) * a->step >= a->s->pages * a_page)
+		a->count--;
+	ex_blame(a->s);
+	return true;
+}
+
+static struct place nth(const struct access *a, size_t i)
+{
+	return ex_place_of(a->s, a->first + (a->how == BACKWARDS ? a->count - 1 - i : i) * a->step);
+}
+
+/* The granules from the first on that may be used so, for one system call. */
+static size_t usable(const struct access *a, uint8_t bits)
+{
+	size_t n = 0;
+
+	while (n < a->count && (a->s->page[nth(a, n).n] & (MAPPED | bits)) == (MAPPED | bits) &&
+	       !(a->s->page[nth(a, n).n] & COPIED && bits == READ))
+		n++;
+	return n;
+}
+
+/* write() from the mapping to a pipe, and what came out of it. */
+static void kernel_loads(const struct access *a)
+{
+	size_t n = usable(a, READ), length = n * GRANULE;
+	char copy[64 * GRANULE];
+	ssize_t ret;
+
+	if (!n)
+		return;
+	errno = 0;
+	ret = write(ex_pipes[1], nth(a, 0).addr, length);
+	dmabuf_must(ex_contents_clause(), ret == (ssize_t)length,
+		    "write() of %zu bytes from page %u of the mapping to a pipe wrote %zd: %s\n%s\n",
+		    length, nth(a, 0).n, ret, strerror(errno), proc_evidence(nth(a, 0).addr));
+	dmabuf_require(read(ex_pipes[0], copy, length) == (ssize_t)length, "a pipe lost something");
+	for (size_t i = 0; i < n; i++) {
+		ex_must_be(copy + i * GRANULE, nth(a, i).granule, "read by the kernel");
+		a->s->page[nth(a, i).n] |= TOUCHED_PAGE;
+	}
+}
+
+/* read() from a pipe into the mapping, by the page table and without GUP. */
+static void kernel_stores(const struct access *a)
+{
+	size_t n = usable(a, WRITE), length = n * GRANULE;
+	uint32_t first = model->writes + 1;
+	char copy[64 * GRANULE] = "";
+	ssize_t ret;
+
+	if (!n) {
+		if (a->s->page[nth(a, 0).n] & WRITE || !(a->s->page[nth(a, 0).n] & MAPPED))
+			return;
+		dmabuf_require(write(ex_pipes[1], copy, 4) == 4, "a pipe takes nothing");
+		ret = read(ex_pipes[0], nth(a, 0).addr, 4);
+		dmabuf_must("RO", ret < 0,
+			    "read() into page %u of the mapping, which may not be written, is not refused\n%s\n",
+			    nth(a, 0).n, proc_evidence(nth(a, 0).addr));
+		/* What could not be delivered may be there still, or not. */
+		fcntl(ex_pipes[0], F_SETFL, O_NONBLOCK);
+		while (read(ex_pipes[0], copy, 4) > 0)
+			;
+		fcntl(ex_pipes[0], F_SETFL, 0);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		ex_put(copy + i * GRANULE, nth(a, i).granule, first + i);
+	model->writes += n;
+	dmabuf_require(write(ex_pipes[1], copy, length) == (ssize_t)length, "a pipe takes nothing");
+	errno = 0;
+	ret = read(ex_pipes[0], nth(a, 0).addr, length);
+	dmabuf_must(ex_contents_clause(), ret == (ssize_t)length,
+		    "read() of %zu bytes from a pipe into page %u of the mapping read %zd: %s\n%s\n",
+		    length, nth(a, 0).n, ret, strerror(errno), proc_evidence(nth(a, 0).addr));
+	for (size_t i = 0; i < n; i++) {
+		a->s->page[nth(a, i).n] |= TOUCHED_PAGE | (a->s->shared ? 0 : COPIED);
+		if (a->s->shared)
+			model->write[nth(a, i).granule] = first + i;
+	}
+}
+
+static void run_load(const struct exercise_step *step)
+{
+	struct access a;
+
+	if (!access_by(step, &a))
+		return;
+	ex_say("mapping %u: %zu times %d bytes are read from page %u on%s%s", step->arg[0] % SLOTS,
+	       a.count, GRANULE, nth(&a, 0).n, how_names[a.how],
+	       step->who & EXERCISE_THREAD ? ", by another thread" : "");
+	if (a.how == BY_KERNEL)
+		kernel_loads(&a);
+	for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++)
+		ex_load(a.s, nth(&a, i));
+}
+
+static void run_store(const struct exercise_step *step)
+{
+	struct access a;
+	bool begun;
+
+	if (!access_by(step, &a) || !ex_stores_count())
+		return;
+	ex_say("mapping %u: %zu times %d bytes are written from page %u on%s%s", step->arg[0] % SLOTS,
+	       a.count, GRANULE, nth(&a, 0).n, how_names[a.how],
+	       step->who & EXERCISE_THREAD ? ", by another thread" : "");
+	begun = ex_begin_store();
+	ex_blame(a.s);
+	if (a.how == BY_KERNEL)
+		kernel_stores(&a);
+	for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++) {
+		if (a.how == BOTH)
+			ex_load(a.s, nth(&a, i));
+		ex_store(a.s, nth(&a, i));
+	}
+	ex_end_store(begun);
+	ex_blame(a.s);
+	if (begun)
+		for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++)
+			ex_load(a.s, nth(&a, i));
+}
+
+/* Threads on one page at the same time, each with a granule of its own. */
+#define THREADS 4
+#define ROUNDS 32
+
+static struct {
+	struct slot *s;
+	struct place place[THREADS];
+	uint32_t first;
+	pthread_barrier_t barrier;
+} together;
+
+static void *use_together(void *arg)
+{
+	const unsigned int i = (uintptr_t)arg;
+	const struct place p = together.place[i];
+
+	pthread_barrier_wait(&together.barrier);
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		uint32_t number = together.first + i * ROUNDS + round;
+
+		ex_put(p.addr, p.granule, number);
+		model->write[p.granule] = number;
+		ex_must_be(p.addr, p.granule, "read by the thread that wrote it");
+	}
+	return NULL;
+}
+
+static void run_together(const struct exercise_step *step)
+{
+	unsigned int count = 2 + step->arg[1] % (THREADS - 1);
+	struct slot *s = ex_slot_of(step);
+	pthread_t thread[THREADS];
+	unsigned int n;
+	bool begun;
+
+	if (!s || !ex_stores_count())
+		return;
+	n = step->arg[3] % s->pages;
+	if ((s->page[n] & (MAPPED | READ | WRITE)) != (MAPPED | READ | WRITE) || !s->shared)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: %u threads write to page %u at once", step->arg[0] % SLOTS, count, n);
+	begun = ex_begin_store();
+	ex_blame(s);
+	together.s = s;
+	together.first = model->writes + 1;
+	model->writes += count * ROUNDS;
+	for (unsigned int i = 0; i < count; i++)
+		together.place[i] = ex_place_of(s, n * (ex_page / GRANULE) +
+						(step->arg[2] + i) % (ex_page / GRANULE));
+	pthread_barrier_init(&together.barrier, NULL, count);
+	for (unsigned int i = 0; i < count; i++)
+		dmabuf_require(!pthread_create(&thread[i], NULL, use_together, (void *)(uintptr_t)i),
+			       "no thread: %s", strerror(errno));
+	for (unsigned int i = 0; i < count; i++)
+		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&together.barrier);
+	s->page[n] |= TOUCHED_PAGE;
+	ex_end_store(begun);
+}
+
+/* Attempts to pin, at what ranges and by whom it falls out. */
+static void run_pin(const struct exercise_step *step)
+{
+	struct slot *s = ex_slot_of(step);
+	struct part p;
+
+	if (!s)
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_run_of(s, p.first, p.count, MAPPED, COPIED);
+	if (!p.count)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: an attempt to pin pages %u to %u", step->arg[0] % SLOTS, p.first,
+	       p.first + p.count - 1);
+	ex_pin(s, p.first, p.count, step->arg[1]);
+}
+
+/* /proc/PID/mem: by GUP, which is refused, or by the driver's vm_ops->access. */
+static void run_mem(const struct exercise_step *step)
+{
+	bool writing = step->arg[1] & 1;
+	unsigned int whose = step->arg[2] % EXERCISE_PROCESSES;
+	struct slot *s;
+	char path[32], copy[GRANULE];
+	struct place p;
+	ssize_t ret;
+	int fd;
+
+	if (!model->process[whose].pid)
+		whose = ex_self;
+	s = &model->process[whose].slot[step->arg[0] % SLOTS];
+	if (!s->addr || (writing && !ex_stores_count()))
+		return;
+	p = ex_place_of(s, step->arg[3] % s->pages * (ex_page / GRANULE));
+	if (!(s->page[p.n] & MAPPED) || s->page[p.n] & COPIED || !s->shared)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u of process %u: page %u is %s by another process", step->arg[0] % SLOTS,
+	       whose, p.n, step->arg[1] & 2 ? "asked for" : writing ? "written" : "read");
+	if (step->arg[1] & 2) {
+		struct iovec here = { copy, GRANULE }, there = { p.addr, GRANULE };
+
+		if (ex->ordinary)
+			return;
+		ret = process_vm_readv(model->process[whose].pid, &here, 1, &there, 1, 0);
+		dmabuf_must("GUP", ret <= 0, "process_vm_readv() of process %u reads page %u of the mapping\n",
+			    whose, p.n);
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/mem", model->process[whose].pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		ex_refused(errno);
+		return;
+	}
+	if (writing) {
+		bool begun = ex_begin_store();
+
+		ex_blame(s);
+		ex_put(copy, p.granule, model->writes + 1);
+		ret = pwrite(fd, copy, GRANULE, (uintptr_t)p.addr);
+		if (ret < 0)
+			ex_refused(errno);
+		dmabuf_must("RO", ret <= 0 || !s->read_only,
+			    "the mapping of a read-only file descriptor is written through /proc/PID/mem\n");
+		dmabuf_must("WHOLE", ret <= 0 || ret == GRANULE,
+			    "%zd of %d bytes are written through /proc/PID/mem\n", ret, GRANULE);
+		if (ret > 0)
+			model->write[p.granule] = ++model->writes;
+		ex_end_store(begun);
+		ex_blame(s);
+	} else {
+		ret = pread(fd, copy, GRANULE, (uintptr_t)p.addr);
+		if (ret < 0)
+			ex_refused(errno);
+		if (ret > 0)
+			ex_must_be(copy, p.granule, "read through /proc/PID/mem");
+	}
+	close(fd);
+}
+
+const struct exercise_op op_store = {
+	.name = "store",
+	.description = "words are written, by the CPU or the kernel",
+	.weight = 40,
+	.draw = ex_draw_access,
+	.run = run_store,
+};
+
+const struct exercise_op op_load = {
+	.name = "load",
+	.description = "words are read",
+	.weight = 30,
+	.draw = ex_draw_access,
+	.run = run_load,
+};
+
+const struct exercise_op op_together = {
+	.name = "together",
+	.description = "threads write to a page at once",
+	.weight = 6,
+	.draw = ex_draw_access,
+	.run = run_together,
+};
+
+const struct exercise_op op_pin = {
+	.name = "pin",
+	.description = "an attempt to pin",
+	.weight = 20,
+	.draw = ex_draw_slot_part,
+	.run = run_pin,
+};
+
+const struct exercise_op op_mem = {
+	.name = "mem",
+	.description = "another process reads or writes a mapping",
+	.weight = 8,
+	.draw = ex_draw_access,
+	.run = run_mem,
+};

@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Steps of the buffer itself: made, moved, imported, exported again, closed.
+ */
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <xf86drm.h>
+
+#include "dmabuf.h"
+#include "dmabuf_calib.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
+#include "dmabuf_proc.h"
+#include "exporters/drm.h"
+#include "igt.h"
+#include "model.h"
+
+/* The buffer. */
+static const unsigned int usual_pages[] = { 1, 2, 3, 8, 16, 16, 16, 37, 64, 257, 512, 520 };
+
+static bool draw_alloc(struct exercise_step *step)
+{
+	if (model->buffer)
+		return false;
+	step->arg[0] = usual_pages[ex_below(sizeof(usual_pages) / sizeof(usual_pages[0]))];
+	if (ex->exporter->moves && ex_once_in(2))
+		step->arg[0] = 512;
+	if (ex_once_in(64))
+		step->arg[0] = MOST_PAGES;
+	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(6);
+	return true;
+}
+
+/* As dmabuf_alloc(), but a refusal is none of our business, and leaves nothing open. */
+static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
+{
+	*buf = (struct dmabuf){
+		.exporter = ex->exporter, .fd = -1, .dev = -1, .read_only = read_only,
+	};
+	errno = ENOSPC;
+	if ((ex->exporter->max_size && size > ex->exporter->max_size) ||
+	    !ex->exporter->kind->alloc(ex->exporter, size, buf)) {
+		int err = errno;
+
+		dmabuf_close(buf);
+		errno = err;
+		return false;
+	}
+	dmabuf_blame(NULL, NULL);
+	buf->size = lseek(buf->fd, 0, SEEK_END);
+	dmabuf_must("WHOLE", buf->size != (size_t)-1 && buf->size >= size,
+		    "a buffer of %zu bytes was asked for and the dma-buf has %zd\n", size,
+		    (ssize_t)buf->size);
+	dmabuf_must("RO", !read_only || (fcntl(buf->fd, F_GETFL) & O_ACCMODE) == O_RDONLY ||
+		    ex->ordinary, "a read-only file descriptor was asked for, and this one may write\n");
+	return true;
+}
+
+static void run_alloc(const struct exercise_step *step)
+{
+	bool read_only = step->arg[1] && ex->exporter->kind->read_only;
+	size_t size = (step->arg[0] ?: 1) * ex_page;
+	struct dmabuf buf;
+	struct stat st;
+
+	if (model->buffer)
+		return;
+	if (size > MOST_BYTES)
+		size = MOST_BYTES / ex_page * ex_page;
+	ex_say("a buffer of %zu pages%s", size / ex_page,
+	       read_only ? ", whose file descriptor is read-only" : "");
+	if (!allocate(size, read_only, &buf)) {
+		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
+		ex_refused(errno);
+		return;
+	}
+	if (ex_my()->dev >= 0)
+		close(ex_my()->dev);
+	model->buffer = true;
+	model->number++;
+	model->handle = buf.handle;
+	model->has_dev = buf.dev >= 0;
+	model->read_only = read_only;
+	model->size = buf.size;
+	model->pages = (buf.size < MOST_BYTES ? buf.size : MOST_BYTES) / ex_page;
+	model->ino = fstat(buf.fd, &st) ? 0 : st.st_ino;
+	model->moves = 0;
+	model->no_moves = !ex->exporter->moves;
+	model->synced = false;
+	memset(model->open, 0, sizeof(model->open));
+	memset(model->write, 0, model->pages * (ex_page / GRANULE) * sizeof(model->write[0]));
+	ex_my()->fd[0] = buf.fd;
+	ex_my()->dev = buf.dev;
+	ex_my()->number = model->number;
+	dmabuf_limit_for(buf.size);
+	ex_shared->counts.buffers++;
+}
+
+/* Whether nobody has it any more; then it must be gone. */
+void ex_judge_freed(void)
+{
+	const bool known = !ex->ordinary && !access(PROC_DMABUFS, R_OK);
+	bool still = known, dev = false;
+
+	if (!model->buffer)
+		return;
+	for (unsigned int i = 0; i < EXERCISE_PROCESSES; i++) {
+		if (!model->process[i].pid)
+			continue;
+		for (unsigned int j = 0; j < FDS; j++)
+			if (model->process[i].fd[j] >= 0)
+				return;
+		for (unsigned int j = 0; j < SLOTS; j++)
+			if (model->process[i].slot[j].addr)
+				return;
+		dev |= model->process[i].dev >= 0 && model->process[i].number == model->number;
+	}
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i] >= 0)
+			return;
+	if (model->handle && dev)
+		return;
+	model->buffer = false;
+	model->handle = 0;
+	for (int i = 0; i < 50 && still; i++) {
+		still = proc_dmabuf_is_listed(model->ino);
+		if (still)
+			usleep(20000);
+	}
+	dmabuf_blame(NULL, NULL);
+	dmabuf_must("LIFE", !still,
+		    "the dma-buf (inode %lu) is still there one second after its last fd, handle, importer and mapping are gone\n",
+		    (unsigned long)model->ino);
+	ex_shared->counts.freed += known;
+}
+
+/* SYNC, in each direction; what is open is ended. */
+static bool draw_any(struct exercise_step *step)
+{
+	step->who = ex_draw_process();
+	step->arg[0] = ex_below(SLOTS);
+	step->arg[1] = ex_below(8);
+	return model->buffer;
+}
+
+static bool draw_fd(struct exercise_step *step)
+{
+	bool drawn_owner = ex_draw_owner(step);
+
+	step->arg[0] = ex_below(SLOTS);
+	step->arg[1] = ex_below(8);
+	return drawn_owner;
+}
+
+static void run_sync(const struct exercise_step *step)
+{
+	static const uint64_t directions[] = {
+		DMA_BUF_SYNC_RW, DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE,
+	};
+	const unsigned int d = step->arg[1] % 3;
+	static const char *const names[] = { "both", "reading", "writing" };
+
+	if (!model->buffer)
+		return;
+	ex_say("DMA_BUF_IOCTL_SYNC, %s, for %s", model->open[d] ? "end" : "begin", names[d]);
+	if (!ex_sync_cpu((model->open[d] ? DMA_BUF_SYNC_END : DMA_BUF_SYNC_START) | directions[d]))
+		return;
+	model->open[d] = !model->open[d];
+	model->synced = true;
+}
+
+/*
+ * Other devices: the calibration module's importers, or a card that imports without a
+ * device's help.
+ */
+static int import_by_card(int fd, uint32_t *handle)
+{
+	for_each_drm_card(card) {
+		int dev;
+
+		if ((strcmp(card->driver, "vgem") && strcmp(card->driver, "vkms")) ||
+		    !strcmp(card->path, ex->exporter->path))
+			continue;
+		dev = drm_open_card(card->path);
+		if (dev >= 0 && !drmPrimeFDToHandle(dev, fd, handle))
+			return dev;
+		if (dev >= 0)
+			close(dev);
+	}
+	return -1;
+}
+
+static int import_by_module(const char *path, int fd)
+{
+	struct dma_calib_fd data = { .fd = fd };
+	int dev = open(path, O_RDWR | O_CLOEXEC);
+
+	if (dev >= 0 && !ioctl(dev, DMA_CALIB_IOCTL_IMPORT, &data))
+		return dev;
+	if (dev >= 0)
+		close(dev);
+	return -1;
+}
+
+static void run_import(const struct exercise_step *step)
+{
+	unsigned int i = step->arg[0] % IMPORTERS;
+	int fd = -1;
+
+	for (unsigned int j = 0; j < FDS && fd < 0; j++)
+		fd = ex_my()->fd[j];
+	if (!model->buffer || fd < 0 || model->importer[i] >= 0 || ex->exporter->no_import ||
+	    ex->ordinary)
+		return;
+	ex_say("another device imports the buffer, as importer %u", i);
+	model->imported[i] = 0;
+	errno = 0;
+	model->importer[i] = import_by_module(DMA_CALIB_IMPORT_BROKEN, fd);
+	if (model->importer[i] < 0)
+		model->importer[i] = import_by_card(fd, &model->imported[i]);
+	if (model->importer[i] < 0)
+		ex_refused(errno);
+	else
+		model->synced = true;
+}
+
+static void drop_import(unsigned int i)
+{
+	struct drm_gem_close close_it = { .handle = model->imported[i] };
+
+	if (model->imported[i])
+		drmIoctl(model->importer[i], DRM_IOCTL_GEM_CLOSE, &close_it);
+	close(model->importer[i]);
+	model->importer[i] = -1;
+}
+
+static void run_drop_import(const struct exercise_step *step)
+{
+	unsigned int i = step->arg[0] % IMPORTERS;
+
+	if (model->importer[i] < 0)
+		return;
+	ex_say("importer %u gives the buffer up", i);
+	drop_import(i);
+}
+
+/* A move, of which nobody is told; beside it a thread may write. */
+static struct {
+	struct place place;
+	uint32_t first, last;
+	volatile bool stop;
+} beside;
+
+static void *write_beside(void *unused)
+{
+	const struct place p = beside.place;
+
+	for (beside.last = beside.first; ; beside.last++) {
+		ex_put(p.addr, p.granule, beside.last);
+		model->write[p.granule] = beside.last;
+		ex_must_be(p.addr, p.granule, "read by the thread that wrote it, while the buffer moved");
+		sched_yield();
+		ex_must_be(p.addr, p.granule, "read again by the thread that wrote it, while the buffer moved");
+		if (beside.stop || beside.last == beside.first + 1000000)
+			break;
+	}
+	return NULL;
+}
+
+static void move_it(const void *buf)
+{
+	struct dmabuf copy = *(const struct dmabuf *)buf;
+
+	dmabuf_move(&copy);
+}
+
+static void run_move(const struct exercise_step *step)
+{
+	struct dmabuf buf;
+	struct slot *s = ex_slot_of(step);
+	unsigned int n = s ? step->arg[3] % s->pages : 0;
+	bool racing = step->arg[1] & 1 && s && s->shared && ex_stores_count() &&
+		(s->page[n] & (MAPPED | READ | WRITE)) == (MAPPED | READ | WRITE);
+	pthread_t thread;
+	bool begun = false, moved;
+	char why[256];
+
+	if (!model->buffer || model->no_moves || !ex_way_is_open(ex->ways[0], &buf, 0) || buf.dev < 0 ||
+	    (!model->handle && ex->exporter->kind->close_handle))
+		return;
+	/* A device that uses it may keep it where it is. */
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i] >= 0)
+			return;
+	ex_say("the exporter moves the buffer%s", racing ? ", while a thread writes" : "");
+	dmabuf_blame(NULL, NULL);
+	if (racing) {
+		begun = ex_begin_store();
+		beside.place = ex_place_of(s, n * (ex_page / GRANULE));
+		beside.first = model->writes + 1;
+		beside.stop = false;
+		dmabuf_blame("MOVE", "while the exporter moved the buffer");
+		ex_beside_first = beside.first;
+		dmabuf_require(!pthread_create(&thread, NULL, write_beside, NULL), "no thread: %s",
+			       strerror(errno));
+		usleep(1000);
+	}
+	buf.moves = model->moves;
+	moved = !dmabuf_skips(move_it, &buf, why, sizeof(why));
+	ex_say("the exporter moves the buffer%s", racing ? ", while a thread writes" : "");
+	if (racing) {
+		beside.stop = true;
+		pthread_join(thread, NULL);
+		ex_beside_first = 0;
+		model->writes = beside.last;
+		s->page[n] |= TOUCHED_PAGE;
+		ex_end_store(begun);
+	}
+	if (!moved) {
+		model->no_moves = true;
+		return;
+	}
+	model->moves++;
+	ex_shared->counts.moves++;
+}
+
+/* Who has it: more file descriptors, fewer, other processes. */
+static void run_dup(const struct exercise_step *step)
+{
+	unsigned int to = 0;
+	struct dmabuf buf;
+
+	while (to < FDS && ex_my()->fd[to] >= 0)
+		to++;
+	if (!model->buffer || to == FDS || !ex_way_is_open(ex->ways[0], &buf, step->arg[0]))
+		return;
+	ex_say("file descriptor %u is a dup() of it", to);
+	ex_my()->fd[to] = fcntl(buf.fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void run_export(const struct exercise_step *step)
+{
+	struct dmabuf buf = { .exporter = ex->exporter, .dev = ex_my_dev(), .handle = model->handle };
+	unsigned int to = 0;
+
+	while (to < FDS && ex_my()->fd[to] >= 0)
+		to++;
+	if (!model->buffer || to == FDS || buf.dev < 0 || !buf.handle || model->read_only)
+		return;
+	ex_say("the handle is exported once more, as file descriptor %u", to);
+	if (drm_export(&buf))
+		ex_my()->fd[to] = buf.fd;
+	else
+		ex_refused(errno);
+}
+
+static void run_close(const struct exercise_step *step)
+{
+	unsigned int what = step->arg[1] % (FDS + 2);
+	struct dmabuf buf = { .exporter = ex->exporter, .dev = ex_my_dev(), .handle = model->handle };
+
+	if (!model->buffer)
+		return;
+	if (what < FDS && ex_my()->fd[what] >= 0) {
+		ex_say("file descriptor %u is closed", what);
+		close(ex_my()->fd[what]);
+		ex_my()->fd[what] = -1;
+	} else if (what == FDS && model->handle && buf.dev >= 0) {
+		ex_say("the handle is closed");
+		ex->exporter->kind->close_handle(&buf);
+		model->handle = 0;
+	} else if (what == FDS + 1 && buf.dev >= 0) {
+		ex_say("the device is closed");
+		close(buf.dev);
+		ex_my()->dev = -1;
+	}
+}
+
+/* Others have memory, too: what was given up too early is theirs now. */
+static void run_others(const struct exercise_step *step)
+{
+	struct dmabuf other;
+	const size_t size = model->pages * ex_page;
+	char *p;
+
+	if (!model->buffer)
+		return;
+	ex_say("others allocate memory and buffers, write to them and give them up");
+	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED) {
+		memset(p, 0x5a, 1 << 20);
+		munmap(p, 1 << 20);
+	}
+	if (size > 4 << 20 || !allocate(size, false, &other))
+		return;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
+	if (p != MAP_FAILED) {
+		memset(p, 0x5a, size);
+		munmap(p, size);
+	}
+	dmabuf_close(&other);
+}
+
+static void run_pressure(const struct exercise_step *step)
+{
+	if (!model->buffer || !dmabuf_is_disruptive())
+		return;
+	ex_say("the kernel drops its caches");
+	if (!write_to("/proc/sys/vm/drop_caches", "3"))
+		ex_refused(errno);
+}
+
+static void drop_mine(void)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (ex_my()->slot[i].addr)
+			ex_forget(&ex_my()->slot[i]);
+	for (unsigned int i = 0; i < FDS; i++) {
+		if (ex_my()->fd[i] >= 0)
+			close(ex_my()->fd[i]);
+		ex_my()->fd[i] = -1;
+	}
+}
+
+/* Nobody keeps anything of it. */
+void ex_drop_all(void)
+{
+	struct dmabuf buf = { .exporter = ex->exporter, .fd = -1 };
+
+	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
+		if (model->process[i].pid)
+			ex_end_process(i, false);
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i] >= 0)
+			drop_import(i);
+	drop_mine();
+	buf.dev = ex_my_dev();
+	buf.handle = model->handle;
+	dmabuf_close(&buf);
+	if (buf.dev != ex_my()->dev)
+		ex_my()->dev = -1;
+	model->handle = 0;
+	ex_judge_freed();
+}
+
+static void run_drop(const struct exercise_step *step)
+{
+	if (!model->buffer)
+		return;
+	ex_say("all mappings are unmapped, all is closed, other processes end");
+	ex_drop_all();
+}
+
+const struct exercise_op op_alloc = {
+	.name = "alloc",
+	.description = "a buffer is allocated, of some pages, or read-only",
+	.weight = 30,
+	.main = true,
+	.draw = draw_alloc,
+	.run = run_alloc,
+};
+
+const struct exercise_op op_sync = {
+	.name = "sync",
+	.description = "DMA_BUF_IOCTL_SYNC",
+	.weight = 12,
+	.draw = draw_fd,
+	.run = run_sync,
+};
+
+const struct exercise_op op_import = {
+	.name = "import",
+	.description = "another device attaches and maps",
+	.weight = 5,
+	.main = true,
+	.draw = draw_any,
+	.run = run_import,
+};
+
+const struct exercise_op op_release = {
+	.name = "release",
+	.description = "that device gives it up",
+	.weight = 5,
+	.main = true,
+	.draw = draw_any,
+	.run = run_drop_import,
+};
+
+const struct exercise_op op_move = {
+	.name = "move",
+	.description = "the exporter moves it",
+	.weight = 12,
+	.main = true,
+	.draw = ex_draw_access,
+	.run = run_move,
+};
+
+const struct exercise_op op_dup = {
+	.name = "dup",
+	.description = "one more file descriptor",
+	.weight = 4,
+	.draw = draw_fd,
+	.run = run_dup,
+};
+
+const struct exercise_op op_export = {
+	.name = "export",
+	.description = "the handle is exported again",
+	.weight = 4,
+	.draw = draw_any,
+	.run = run_export,
+};
+
+const struct exercise_op op_close = {
+	.name = "close",
+	.description = "a file descriptor, the handle or the device is closed",
+	.weight = 5,
+	.draw = draw_any,
+	.run = run_close,
+};
+
+const struct exercise_op op_others = {
+	.name = "others",
+	.description = "memory and buffers of others come and go",
+	.weight = 2,
+	.main = true,
+	.draw = draw_any,
+	.run = run_others,
+};
+
+const struct exercise_op op_pressure = {
+	.name = "pressure",
+	.description = "the kernel drops its caches (--disruptive)",
+	.weight = 1,
+	.main = true,
+	.draw = draw_any,
+	.run = run_pressure,
+};
+
+const struct exercise_op op_drop = {
+	.name = "drop",
+	.description = "nobody keeps anything of it",
+	.weight = 4,
+	.main = true,
+	.draw = draw_any,
+	.run = run_drop,
+};

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Steps that make mappings, change them and take them away.
+ */
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
+#include "dmabuf_proc.h"
+#include "igt.h"
+#include "model.h"
+
+/* Flags of a new mapping, by arg[2]. */
+enum { FLAG_READ = 1, FLAG_NONE = 2, FLAG_PRIVATE = 4, FLAG_POPULATE = 8, FLAG_LOCKED = 16,
+       FLAG_FUTURE = 32, FLAG_RESERVED = 64, FLAG_HOLE = 128, FLAG_OVER = 256,
+       FLAG_ALIGNED = 512, FLAG_BEYOND = 1024 };
+
+static bool draw_map(struct exercise_step *step)
+{
+	unsigned int ways = 0, first = ex_below(SLOTS), i;
+
+	if (!ex_draw_owner(step))
+		return false;
+	for (i = 0; i < SLOTS; i++) {
+		step->arg[0] = (first + i) % SLOTS;
+		if (!model->process[step->who].slot[step->arg[0]].addr)
+			break;
+	}
+	if (i == SLOTS)
+		return false;
+	while (ex->ways[ways])
+		ways++;
+	step->arg[1] = ex_below(4 * ways);
+	for (i = 0; i < 11; i++)
+		if (ex_once_in(i == 1 || i == 10 ? 16 : 8))
+			step->arg[2] |= 1u << i;
+	if (model->read_only && !ex_once_in(4))
+		step->arg[2] |= FLAG_READ;
+	ex_draw_part(step->arg + 3, model->pages);
+	return true;
+}
+
+/* As much room, and if so at an address that a huge page of the buffer could have. */
+static char *room_for(size_t length, size_t offset, bool aligned)
+{
+	size_t huge = huge_page_size(), spare = aligned ? huge : 0, before;
+	char *area = mmap(NULL, length + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			  MAP_NORESERVE, -1, 0);
+
+	if (area == MAP_FAILED || !aligned)
+		return area == MAP_FAILED ? NULL : area;
+	before = (offset - (uintptr_t)area) & (huge - 1);
+	if (before)
+		munmap(area, before);
+	if (spare > before)
+		munmap(area + before + length, spare - before);
+	return area + before;
+}
+
+struct request {
+	const struct dmabuf_way *way;
+	struct dmabuf buf;
+	char *addr;
+	size_t length;
+	int prot, flags;
+	off_t offset;
+	char **result;
+};
+
+static void ask_for(const void *arg)
+{
+	const struct request *r = arg;
+
+	*r->result = r->way->map(&r->buf, r->addr, r->length, r->prot, r->flags, r->offset);
+}
+
+void ex_forget(struct slot *s)
+{
+	for (unsigned int i = 0; i < s->pages; i++)
+		if (s->page[i] & (MAPPED | FILLER))
+			munmap(ex_at(s, i), ex_page);
+	s->addr = NULL;
+}
+
+/* Another mapping of this process lies there now. */
+static void displace(const char *addr, size_t length)
+{
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		struct slot *s = &ex_my()->slot[i];
+		bool any = false;
+
+		for (unsigned int n = 0; s->addr && n < s->pages; n++) {
+			if (ex_at(s, n) >= addr && ex_at(s, n) < addr + length)
+				s->page[n] = 0;
+			else if (n && !s->page[n - 1])
+				s->page[n] |= FIRST;
+			any |= s->page[n] & MAPPED;
+		}
+		if (s->addr && !any)
+			ex_forget(s);
+	}
+}
+
+bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned int fd)
+{
+	*buf = (struct dmabuf){
+		.exporter = ex->exporter, .fd = ex_my()->fd[fd % FDS], .dev = ex_my_dev(),
+		.handle = model->handle, .size = model->size, .read_only = model->read_only,
+	};
+	for (unsigned int i = 0; i < FDS && buf->fd < 0; i++)
+		buf->fd = ex_my()->fd[i];
+	if (way == ex->ways[0])
+		return buf->fd >= 0;
+	if (way->why_not && way->why_not(ex->exporter))
+		return false;
+	/* The driver's own goes by the handle; an importer, or who has none, by the fd. */
+	if (!strcmp(way->name, "native"))
+		return buf->dev >= 0 && (buf->handle || (buf->fd >= 0 &&
+							 !ex->exporter->kind->close_handle));
+	return buf->fd >= 0;
+}
+
+/* Nothing is there any more, and something else keeps the place. */
+static void fill(struct slot *s, struct part p)
+{
+	bool any = false;
+
+	mmap(ex_at(s, p.first), p.count * ex_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+	     MAP_NORESERVE | MAP_FIXED, -1, 0);
+	ex_cut(s, p);
+	memset(s->page + p.first, FILLER, p.count);
+	for (unsigned int i = 0; i < s->pages; i++)
+		any |= s->page[i] & MAPPED;
+	if (!any)
+		ex_forget(s);
+}
+
+static void run_map(const struct exercise_step *step)
+{
+	struct slot *s = &ex_my()->slot[step->arg[0] % SLOTS], *over;
+	const uint32_t flags = step->arg[2];
+	struct request r = { };
+	unsigned int ways = 0, way;
+	char *place = NULL, *p = MAP_FAILED;
+	struct part part;
+	bool skipped;
+
+	if (s->addr || !model->buffer)
+		return;
+	while (ex->ways[ways])
+		ways++;
+	part = ex_part_by(step->arg + 3, model->pages);
+	/* Most mappings are the fd's: arguments beyond the ways come to that. */
+	way = step->arg[1] % (2 * ways) < ways ? step->arg[1] % ways : 0;
+	r.way = ex->ways[way];
+	if (model->no_way[way] || !ex_way_is_open(r.way, &r.buf, step->arg[1] / ways))
+		return;
+	r.offset = part.first * ex_page;
+	r.length = (part.count + (flags & FLAG_BEYOND && !ex->ordinary ?
+				  model->pages - part.first - part.count + 1 : 0)) * ex_page;
+	r.prot = flags & FLAG_NONE ? PROT_NONE :
+		 flags & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+	r.flags = flags & FLAG_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
+	r.flags |= flags & FLAG_POPULATE ? MAP_POPULATE : 0;
+	r.flags |= flags & FLAG_LOCKED ? MAP_LOCKED : 0;
+	r.result = &p;
+
+	over = &ex_my()->slot[(step->arg[0] + 1) % SLOTS];
+	if (flags & FLAG_OVER && over->addr && r.length <= over->pages * ex_page) {
+		const unsigned int first = (over->pages - r.length / ex_page) / 2;
+
+		place = ex_at(over, first);
+		for (unsigned int i = 0; i < r.length / ex_page; i++)
+			if (!(over->page[first + i] & (MAPPED | FILLER)))
+				place = NULL;
+	} else if (flags & (FLAG_RESERVED | FLAG_HOLE | FLAG_ALIGNED)) {
+		place = room_for(r.length, r.offset, flags & FLAG_ALIGNED);
+		over = NULL;
+	} else {
+		over = NULL;
+	}
+	ex_say("mapping %u is made through the %s, pages %u to %zu%s%s%s%s%s%s%s",
+	       step->arg[0] % SLOTS, r.way->name, part.first,
+	       part.first + r.length / ex_page - 1,
+	       r.prot == PROT_NONE ? ", PROT_NONE" : r.prot == PROT_READ ? ", read-only" : "",
+	       flags & FLAG_PRIVATE ? ", private" : "",
+	       flags & FLAG_POPULATE ? ", MAP_POPULATE" : "",
+	       flags & FLAG_LOCKED ? ", MAP_LOCKED" : "", flags & FLAG_FUTURE ? ", MCL_FUTURE" : "",
+	       !place ? "" : over ? ", over another mapping of it" :
+	       flags & FLAG_HOLE ? ", over a hole" : ", over a mapping of nothing",
+	       place && flags & FLAG_ALIGNED && !over ? ", aligned" : "");
+	if (place) {
+		r.addr = place;
+		r.flags |= MAP_FIXED;
+		if (flags & FLAG_HOLE && !over)
+			munmap(place, r.length);
+	}
+	dmabuf_enter_by(r.way->clause, r.way->description);
+	if (flags & FLAG_FUTURE)
+		mlockall(MCL_FUTURE);
+	errno = 0;
+	skipped = dmabuf_skips(ask_for, &r, model->why, sizeof(model->why));
+	if (skipped) {
+		p = MAP_FAILED;
+		model->no_way[way] = true;
+	}
+	if (flags & FLAG_FUTURE) {
+		int err = errno;
+
+		munlockall();
+		errno = err;
+	}
+	if (p == MAP_FAILED) {
+		int err = errno;
+
+		ex_refused(err);
+		if (!skipped)
+			snprintf(model->why, sizeof(model->why), "mapped through the %s: %s", r.way->name,
+				 strerror(err));
+		/* What was there may be gone or not: it is not used any more. */
+		if (over) {
+			fill(over, (struct part){ (place - over->addr) / ex_page, r.length / ex_page });
+		} else if (place) {
+			munmap(place, r.length);
+		}
+		return;
+	}
+	dmabuf_must("WHOLE", ex->ordinary ||
+		    r.offset + r.length <= (model->size + ex_page - 1) / ex_page * ex_page,
+		    "a mapping of %zu bytes at offset %#llx was made, and the buffer has %zu bytes\n%s\n",
+		    r.length, (long long)r.offset, model->size, proc_evidence(p));
+	dmabuf_must("RO", !model->read_only || r.way != ex->ways[0] || !(r.flags & MAP_SHARED) ||
+		    !(r.prot & PROT_WRITE),
+		    "a read-only file descriptor can be mapped shared for writing\n%s\n",
+		    proc_evidence(p));
+	if (over)
+		displace(place, r.length);
+	s->addr = p;
+	s->way = r.way;
+	s->start = part.first;
+	s->pages = part.count;
+	s->shared = r.flags & MAP_SHARED;
+	s->read_only = model->read_only && r.way == ex->ways[0] && s->shared;
+	for (unsigned int i = 0; i < s->pages; i++)
+		s->page[i] = MAPPED | (r.prot & PROT_READ ? READ : 0) |
+			     (r.prot & PROT_WRITE ? WRITE : 0);
+	if (r.length / ex_page > s->pages)
+		munmap(ex_at(s, s->pages), r.length - s->pages * ex_page);
+	s->page[0] |= FIRST;
+	ex_shared->counts.mappings++;
+	model->mapped = true;
+}
+
+bool ex_draw_slot_part(struct exercise_step *step)
+{
+	if (!ex_draw_slot(step))
+		return false;
+	ex_draw_part(step->arg + 3, model->process[step->who].slot[step->arg[0]].pages);
+	step->arg[1] = ex_below(8);
+	return true;
+}
+
+/* What was unmapped is not there, at once. */
+static void must_be_gone(struct slot *s, struct part p)
+{
+	dmabuf_must("WHOLE", dmabuf_load_faults(ex_at(s, p.first)) &&
+		    dmabuf_load_faults(ex_at(s, p.first + p.count - 1)),
+		    "%s: page %u or %u of the mapping can still be read\n",
+		    ex_shared->said[(ex_shared->taken - 1) % SAID], p.first, p.first + p.count - 1);
+	fill(s, p);
+}
+
+static void run_unmap(const struct exercise_step *step)
+{
+	struct slot *s = ex_slot_of(step);
+	struct part p;
+
+	if (!s)
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
+	if (!p.count)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: munmap() of pages %u to %u", step->arg[0] % SLOTS, p.first,
+	       p.first + p.count - 1);
+	if (munmap(ex_at(s, p.first), p.count * ex_page))
+		ex_refused(errno);
+	else
+		must_be_gone(s, p);
+}
+
+static void run_protect(const struct exercise_step *step)
+{
+	static const struct { int prot; uint8_t state; const char *name; } prots[] = {
+		{ PROT_READ | PROT_WRITE, READ | WRITE, "all rights" },
+		{ PROT_READ, READ, "reading" },
+		{ PROT_NONE, 0, "nothing" },
+	};
+	const unsigned int to = step->arg[1] % 3;
+	struct slot *s = ex_slot_of(step);
+	struct part p;
+
+	if (!s)
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
+	if (!p.count)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: mprotect() of pages %u to %u to %s", step->arg[0] % SLOTS, p.first,
+	       p.first + p.count - 1, prots[to].name);
+	ex_cut(s, p);
+	if (mprotect(ex_at(s, p.first), p.count * ex_page, prots[to].prot)) {
+		ex_refused(errno);
+		return;
+	}
+	if (s->read_only && prots[to].prot & PROT_WRITE) {
+		bool faults = dmabuf_store_faults(ex_at(s, p.first), 0);
+
+		dmabuf_violation("RO", "mprotect() made the mapping of a read-only file descriptor writable, and a store to it %s\n%s\n",
+				 faults ? "faults" : "arrives", proc_evidence(ex_at(s, p.first)));
+	}
+	for (unsigned int i = 0; i < p.count; i++)
+		s->page[p.first + i] = (s->page[p.first + i] & ~(READ | WRITE)) | prots[to].state;
+}
+
+enum { REMAP_MOVE, REMAP_SHRINK, REMAP_GROW, REMAP_DONTUNMAP, REMAP_AGAIN, REMAPS };
+
+static bool draw_remap(struct exercise_step *step)
+{
+	if (!ex_draw_slot_part(step))
+		return false;
+	step->arg[1] = ex_once_in(2) ? REMAP_MOVE : ex_below(REMAPS);
+	step->arg[2] = ex_below(SLOTS);
+	return true;
+}
+
+static void run_remap(const struct exercise_step *step)
+{
+	static const char *const names[] = {
+		"is moved by", "shrinks by", "is to grow by", "is to be moved and left by",
+		"is to be there twice by",
+	};
+	const unsigned int how = step->arg[1] % REMAPS;
+	struct slot *s = ex_slot_of(step), *t = &ex_my()->slot[step->arg[2] % SLOTS];
+	struct part p;
+	char *to, *q;
+
+	if (!s || (how == REMAP_MOVE && t->addr) || (ex->ordinary && how >= REMAP_GROW))
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_vma_of(s, p.first, p.count);
+	if (!p.count || (how == REMAP_SHRINK && p.count < 2))
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: pages %u to %u: this %s mremap()%s", step->arg[0] % SLOTS, p.first,
+	    p.first + p.count - 1, names[how], how == REMAP_MOVE ? ", to be another mapping" : "");
+	ex_cut(s, p);
+	switch (how) {
+	case REMAP_MOVE:
+		to = room_for(p.count * ex_page, 0, false);
+		if (!to)
+			return;
+		q = mremap(ex_at(s, p.first), p.count * ex_page, p.count * ex_page,
+			   MREMAP_MAYMOVE | MREMAP_FIXED, to);
+		if (q == MAP_FAILED) {
+			ex_refused(errno);
+			munmap(to, p.count * ex_page);
+			return;
+		}
+		t->addr = q;
+		t->way = s->way;
+		t->start = s->start + p.first;
+		t->pages = p.count;
+		t->shared = s->shared;
+		t->read_only = s->read_only;
+		memcpy(t->page, s->page + p.first, p.count);
+		t->page[0] |= FIRST;
+		must_be_gone(s, p);
+		break;
+	case REMAP_SHRINK:
+		q = mremap(ex_at(s, p.first), p.count * ex_page, p.count / 2 * ex_page, 0);
+		if (q == MAP_FAILED)
+			ex_refused(errno);
+		else
+			must_be_gone(s, (struct part){ p.first + p.count / 2, p.count - p.count / 2 });
+		break;
+	case REMAP_GROW:
+		q = mremap(ex_at(s, p.first), p.count * ex_page, (p.count + 1) * ex_page, MREMAP_MAYMOVE);
+		dmabuf_must("WHOLE", q == MAP_FAILED,
+			    "mremap() let a mapping grow by a page, and that page %s\n%s\n",
+			    dmabuf_load_faults(q + p.count * ex_page) ? "faults" : "can be read",
+			    proc_evidence(q));
+		ex_refused(errno);
+		break;
+	case REMAP_DONTUNMAP:
+		q = mremap(ex_at(s, p.first), p.count * ex_page, p.count * ex_page,
+			   MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+		dmabuf_must("PFNMAP", q == MAP_FAILED,
+			    "MREMAP_DONTUNMAP, which no VM_PFNMAP mapping allows, succeeds\n%s\n",
+			    proc_evidence(q));
+		ex_refused(errno);
+		break;
+	case REMAP_AGAIN:
+		q = mremap(ex_at(s, p.first), 0, p.count * ex_page, MREMAP_MAYMOVE);
+		dmabuf_must("PFNMAP", q == MAP_FAILED,
+			    "mremap() from a size of 0, which no VM_PFNMAP mapping allows, succeeds\n%s\n",
+			    proc_evidence(q));
+		ex_refused(errno);
+		break;
+	}
+}
+
+/* What madvise() may do to it, or must not: dmabuf_mm has all advice, and the sources. */
+static const struct { int advice; const char *name; bool refused; } advices[] = {
+	{ MADV_WILLNEED, "MADV_WILLNEED" },
+	{ MADV_RANDOM, "MADV_RANDOM" },
+	{ MADV_SEQUENTIAL, "MADV_SEQUENTIAL" },
+	{ MADV_NORMAL, "MADV_NORMAL" },
+	{ MADV_HUGEPAGE, "MADV_HUGEPAGE" },
+	{ MADV_NOHUGEPAGE, "MADV_NOHUGEPAGE" },
+	{ MADV_MERGEABLE, "MADV_MERGEABLE" },
+	{ MADV_UNMERGEABLE, "MADV_UNMERGEABLE" },
+	{ MADV_DONTDUMP, "MADV_DONTDUMP" },
+	{ MADV_DODUMP, "MADV_DODUMP" },
+	{ MADV_DONTNEED, "MADV_DONTNEED", true },
+	{ MADV_FREE, "MADV_FREE", true },
+	{ MADV_COLD, "MADV_COLD", true },
+	{ MADV_PAGEOUT, "MADV_PAGEOUT", true },
+};
+
+static bool draw_advise(struct exercise_step *step)
+{
+	if (!ex_draw_slot_part(step))
+		return false;
+	step->arg[1] = ex_below(sizeof(advices) / sizeof(advices[0]));
+	return true;
+}
+
+static void run_advise(const struct exercise_step *step)
+{
+	const unsigned int which = step->arg[1] % (sizeof(advices) / sizeof(advices[0]));
+	struct slot *s = ex_slot_of(step);
+	struct part p;
+	int ret;
+
+	if (!s || (ex->ordinary && advices[which].refused))
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
+	if (!p.count)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: %s for pages %u to %u", step->arg[0] % SLOTS, advices[which].name,
+	       p.first, p.first + p.count - 1);
+	ex_cut(s, p);
+	ret = madvise(ex_at(s, p.first), p.count * ex_page, advices[which].advice);
+	dmabuf_must("PFNMAP", ret || !advices[which].refused,
+		    "%s, which no VM_PFNMAP mapping takes, is taken\n%s\n", advices[which].name,
+		    proc_evidence(ex_at(s, p.first)));
+	if (ret)
+		ex_refused(errno);
+}
+
+static void run_lock(const struct exercise_step *step)
+{
+	static const char *const names[] = { "mlock()", "mlock2(MLOCK_ONFAULT)", "munlock()" };
+	const unsigned int how = step->arg[1] % 3;
+	struct slot *s = ex_slot_of(step);
+	struct part p;
+	int ret;
+
+	if (!s)
+		return;
+	p = ex_part_by(step->arg + 3, s->pages);
+	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
+	if (!p.count)
+		return;
+	ex_blame(s);
+	ex_say("mapping %u: %s of pages %u to %u", step->arg[0] % SLOTS, names[how], p.first,
+	       p.first + p.count - 1);
+	ex_cut(s, p);
+	ret = how == 2 ? munlock(ex_at(s, p.first), p.count * ex_page) :
+	      how ? mlock2(ex_at(s, p.first), p.count * ex_page, MLOCK_ONFAULT) :
+	      mlock(ex_at(s, p.first), p.count * ex_page);
+	if (ret)
+		ex_refused(errno);
+}
+
+const struct exercise_op op_map = {
+	.name = "map",
+	.description = "it is mapped: by a way in, a part, with rights, flags, at an address",
+	.weight = 30,
+	.draw = draw_map,
+	.run = run_map,
+};
+
+const struct exercise_op op_unmap = {
+	.name = "unmap",
+	.description = "a part is unmapped",
+	.weight = 12,
+	.draw = ex_draw_slot_part,
+	.run = run_unmap,
+};
+
+const struct exercise_op op_protect = {
+	.name = "protect",
+	.description = "a part gets other rights",
+	.weight = 15,
+	.draw = ex_draw_slot_part,
+	.run = run_protect,
+};
+
+const struct exercise_op op_remap = {
+	.name = "remap",
+	.description = "mremap() of a part",
+	.weight = 12,
+	.draw = draw_remap,
+	.run = run_remap,
+};
+
+const struct exercise_op op_advise = {
+	.name = "advise",
+	.description = "madvise() of a part",
+	.weight = 8,
+	.draw = draw_advise,
+	.run = run_advise,
+};
+
+const struct exercise_op op_lock = {
+	.name = "lock",
+	.description = "mlock() of a part",
+	.weight = 6,
+	.draw = ex_draw_slot_part,
+	.run = run_lock,
+};

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST: dmabuf exercise
+ * Description: A random walk over everything that an exporter can see of its user, on a
+ *              model that knows what each word and each mapping must be. What fails is
+ *              shortened to the walk that shows it.
+ */
+#include "dmabuf.h"
+#include "dmabuf_contract.h"
+#include "dmabuf_exercise.h"
+#include "dmabuf_gup.h"
+#include "dmabuf_walk.h"
+#include "igt.h"
+
+IGT_TEST_DESCRIPTION("A random walk over everything that an exporter can see of its user: "
+		     "the contract holds at every step.");
+
+#define CLAUSES "PFNMAP SPECIAL GUP ACCOUNT MOVE RACE LIFE WHOLE RO PIN"
+
+/*
+ * By default walks cost a share of what the other tests of the exporter do: 3 ms a step on
+ * an emulated CPU. Counted in steps, it is the same everywhere; the time is for exporters
+ * that are slow.
+ */
+#define DEFAULT_STEPS 100
+#define DEFAULT_SECONDS 3
+#define DEFAULT_SHRINK 2
+
+/* Who asks for more has more time. */
+#define MORE_STEPS 2000
+#define MORE_SHRINK 20
+
+/*
+ * Walks that once found something, shortened; and before each, where. Those without a
+ * number are for what the calibration module breaks.
+ */
+static const char *const cases[] = {
+	/* videobuf2-vmalloc: a mixed map */
+	"alloc,map",
+	/* the GEM shmem helper: the wrong page, at an offset and behind what was unmapped */
+	"alloc:32,map:1,map:0:0:0:8,store",
+	"alloc:32,map:1,unmap:1:0:0:0:4,store:1:0:0:8,map:2,load:2:0:0:8",
+	/* TTM: a read-only mapping is written by another process */
+	"alloc:0:1,map:0:0:1,mem:0:1",
+	/* fork */
+	"alloc,map,fork:1,load@1",
+	/* not-zapped, half-zapped: the old place is used */
+	"alloc:16,map:2,map,load:0:0:0:15,move,store:0:0:0:15",
+	/* late-lost, not-copied, refault-refused, after-move */
+	"alloc,map,move:0:1",
+	/* pinned, access-pins */
+	"alloc,map,mem,move,move",
+	/* end-loses, begin-fails */
+	"alloc,map,sync,store,sync",
+	/* lost-on-close */
+	"alloc,map,store,close:0:4,close,load",
+	/* ro-writable, ro-mprotect */
+	"alloc,map,protect:0:7,load,store",
+	"alloc:0:1,map:0:0:1,protect",
+	/* split */
+	"alloc:32,map,unmap:0:0:0:0:1,load:0:0:0:8",
+	/* aligned, large */
+	"alloc:512,map:0:0:512,store:0:3",
+	/* private */
+	"alloc,map:1,map:0:0:4,store",
+};
+
+static const char *replay;
+static struct walk_limits limits = { .seed = 1 };
+
+enum { OPT_SEED = 0x1000, OPT_STEPS, OPT_SECONDS, OPT_REPLAY };
+
+static const struct option options[] = {
+	{ "disruptive", no_argument, NULL, 'D' },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "steps", required_argument, NULL, OPT_STEPS },
+	{ "seconds", required_argument, NULL, OPT_SECONDS },
+	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ }
+};
+
+static const char help[] =
+	"  --disruptive                also do what a user of this machine would notice\n"
+	"  --seed N                    draw walks from this seed on (DMABUF_EXERCISE_SEED)\n"
+	"  --steps N                   at most so many steps a walk (DMABUF_EXERCISE_STEPS)\n"
+	"  --seconds S                 walk for so long on each exporter\n"
+	"                              (DMABUF_EXERCISE_SECONDS)\n"
+	"  --replay LINE               take this walk, as a failure prints it, and no other\n";
+
+static bool number(const char *text, double most, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return *text && !*end && *value >= 0 && *value <= most;
+}
+
+static bool set(int opt, const char *text)
+{
+	static struct walk walk;
+	char why[128];
+	double value;
+
+	switch (opt) {
+	case OPT_SEED:
+		if (!number(text, 1ull << 53, &value))
+			return false;
+		limits.seed = value;
+		return true;
+	case OPT_STEPS:
+		if (!number(text, WALK_MOST_STEPS, &value) || value < 1)
+			return false;
+		limits.steps = value;
+		return true;
+	case OPT_SECONDS:
+		if (!number(text, 1e9, &value) || value <= 0)
+			return false;
+		limits.seconds = value;
+		limits.again = true;
+		return true;
+	case OPT_REPLAY:
+		replay = text;
+		if (walk_parse(text, &walk, why, sizeof(why)))
+			return true;
+		fprintf(stderr, "--replay: %s\n", why);
+		return false;
+	}
+	return false;
+}
+
+static int option(int opt, int index, void *data)
+{
+	if (opt == 'D')
+		return dmabuf_option(opt, index, data);
+	return set(opt, optarg) ? IGT_OPT_HANDLER_SUCCESS : IGT_OPT_HANDLER_ERROR;
+}
+
+/* For runners that give tests no options. */
+static void read_environment(void)
+{
+	static const struct { const char *name; int opt; } variables[] = {
+		{ "DMABUF_EXERCISE_SEED", OPT_SEED },
+		{ "DMABUF_EXERCISE_STEPS", OPT_STEPS },
+		{ "DMABUF_EXERCISE_SECONDS", OPT_SECONDS },
+	};
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		const char *text = getenv(variables[i].name);
+
+		igt_assert_f(!text || set(variables[i].opt, text), "%s is '%s'\n",
+			     variables[i].name, text);
+	}
+}
+
+static void takes(const struct dmabuf_exporter *e, const char *line)
+{
+	const struct exercise exercise = { .exporter = e, .ways = dmabuf_ways };
+	static struct walk walk;
+	char why[128];
+
+	if (line)
+		igt_assert_f(walk_parse(line, &walk, why, sizeof(why)), "%s\n", why);
+	walk_judge(&exercise, line ? &walk : NULL, &limits);
+}
+
+int igt_main_args("", options, help, option, NULL)
+{
+	igt_fixture() {
+		read_environment();
+		limits.shrink = MORE_SHRINK;
+		if (!limits.steps && !limits.seconds && !replay) {
+			limits.steps = DEFAULT_STEPS;
+			limits.seconds = DEFAULT_SECONDS;
+			limits.shrink = DEFAULT_SHRINK;
+		} else if (!limits.steps) {
+			limits.steps = MORE_STEPS;
+		}
+		dmabuf_find_devices();
+		gup_representatives();
+		gup_reader();
+		exercise_share();
+	}
+
+	igt_describe("Steps drawn from a seed (--seed, --steps, --seconds, --replay): mappings of "
+		     "all kinds, changed in all ways, used by threads, processes and the kernel, "
+		     "between SYNC calls, imports, moves and closes. After each step the mapping "
+		     "obeys the rule and has the right contents; in the end everything is freed. "
+		     "Clauses: " CLAUSES);
+	igt_subtest_with_dynamic("walk") {
+		for_each_dmabuf_exporter(e)
+			igt_dynamic(e->name) {
+				dmabuf_judges(CLAUSES, "");
+				takes(e, replay);
+			}
+	}
+
+	igt_describe("The walks that once found something, shortened, are taken again. Clauses: "
+		     CLAUSES);
+	igt_subtest_with_dynamic("cases") {
+		for_each_dmabuf_exporter(e) {
+			igt_dynamic(e->name) {
+				dmabuf_judges(CLAUSES, "");
+				limits.shrink = 0;
+				for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+					takes(e, cases[i]);
+			}
+		}
+	}
+}
