@@ -678,8 +678,16 @@ static bool leaks(void)
 	close(alloc_from(dev, large, O_RDWR));
 	usleep(100000);
 	want(before - free_kib() > large / 1024 / 2);
+	/*
+	 * Pages that were freed may wait on a list of the CPU's, uncounted, for who asks next:
+	 * again and again, so much cannot be missing unless it is not freed.
+	 */
 	want(free_leaked());
-	want(before - free_kib() < large / 1024 / 2);
+	for (int i = 0; i < 4; i++) {
+		close(alloc_from(dev, large, O_RDWR));
+		want(free_leaked());
+	}
+	want(before - free_kib() < 2 * large / 1024);
 	return true;
 }
 
