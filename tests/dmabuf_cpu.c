@@ -12,6 +12,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
 #include "igt.h"
@@ -215,18 +216,35 @@ static void must_be_had_again(const struct request *r)
 			 r->e->name, given_back, why);
 }
 
-static long long available_memory(void)
+/* The sum of the numbers behind this word in a file of the kernel's; -1 without the file. */
+static long long sum_of(const char *path, const char *word)
 {
-	FILE *f = fopen("/proc/meminfo", "re");
-	long long kib = -1;
-	char line[128];
+	FILE *f = fopen(path, "re");
+	long long sum = 0, value;
+	char line[256];
 
-	while (f && kib < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "MemAvailable: %lld", &kib);
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *at = line + strspn(line, " ");
+
+		if (!strncmp(at, word, strlen(word)) && sscanf(at + strlen(word), "%lld", &value) == 1)
+			sum += value;
+	}
 	if (f)
 		fclose(f);
-	dmabuf_require(kib >= 0, "/proc/meminfo has no MemAvailable");
-	return kib << 10;
+	return f ? sum : -1;
+}
+
+/*
+ * Pages that were freed may wait on a list of a CPU's (mm/page_alloc.c), uncounted by
+ * MemAvailable; by zoneinfo they are the pagesets' counts.
+ */
+static long long available_memory(void)
+{
+	long long kib = sum_of("/proc/meminfo", "MemAvailable:");
+	long long waiting = sum_of("/proc/zoneinfo", "count:");
+
+	dmabuf_require(kib > 0, "/proc/meminfo has no MemAvailable");
+	return (kib << 10) + (waiting > 0 ? waiting * page_size() : 0);
 }
 
 static void must_cost_nothing(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
