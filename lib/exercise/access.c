@@ -246,16 +246,11 @@ static void run_together(const struct exercise_step *step)
 /* Attempts to pin, at what ranges and by whom it falls out. */
 static void run_pin(const struct exercise_step *step)
 {
-	struct slot *s = ex_slot_of(step);
 	struct part p;
+	struct slot *s = ex_part_of(step, COPIED, &p);
 
 	if (!s)
 		return;
-	p = ex_part_by(step->arg + 3, s->pages);
-	p.count = ex_run_of(s, p.first, p.count, MAPPED, COPIED);
-	if (!p.count)
-		return;
-	ex_blame(s);
 	ex_say("mapping %u: an attempt to pin pages %u to %u", step->arg[0] % SLOTS, p.first,
 	       p.first + p.count - 1);
 	ex_pin(s, p.first, p.count, step->arg[1]);

@@ -271,16 +271,11 @@ static void must_be_gone(struct slot *s, struct part p)
 
 static void run_unmap(const struct exercise_step *step)
 {
-	struct slot *s = ex_slot_of(step);
 	struct part p;
+	struct slot *s = ex_part_of(step, 0, &p);
 
 	if (!s)
 		return;
-	p = ex_part_by(step->arg + 3, s->pages);
-	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
-	if (!p.count)
-		return;
-	ex_blame(s);
 	ex_say("mapping %u: munmap() of pages %u to %u", step->arg[0] % SLOTS, p.first,
 	       p.first + p.count - 1);
 	if (munmap(ex_at(s, p.first), p.count * ex_page))
@@ -297,16 +292,11 @@ static void run_protect(const struct exercise_step *step)
 		{ PROT_NONE, 0, "nothing" },
 	};
 	const unsigned int to = step->arg[1] % 3;
-	struct slot *s = ex_slot_of(step);
 	struct part p;
+	struct slot *s = ex_part_of(step, 0, &p);
 
 	if (!s)
 		return;
-	p = ex_part_by(step->arg + 3, s->pages);
-	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
-	if (!p.count)
-		return;
-	ex_blame(s);
 	ex_say("mapping %u: mprotect() of pages %u to %u to %s", step->arg[0] % SLOTS, p.first,
 	       p.first + p.count - 1, prots[to].name);
 	ex_cut(s, p);
@@ -440,17 +430,13 @@ static bool draw_advise(struct exercise_step *step)
 static void run_advise(const struct exercise_step *step)
 {
 	const unsigned int which = step->arg[1] % (sizeof(advices) / sizeof(advices[0]));
-	struct slot *s = ex_slot_of(step);
 	struct part p;
+	const bool kept = ex->ordinary && advices[which].refused;
+	struct slot *s = kept ? NULL : ex_part_of(step, 0, &p);
 	int ret;
 
-	if (!s || (ex->ordinary && advices[which].refused))
+	if (!s)
 		return;
-	p = ex_part_by(step->arg + 3, s->pages);
-	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
-	if (!p.count)
-		return;
-	ex_blame(s);
 	ex_say("mapping %u: %s for pages %u to %u", step->arg[0] % SLOTS, advices[which].name,
 	       p.first, p.first + p.count - 1);
 	ex_cut(s, p);
@@ -466,17 +452,12 @@ static void run_lock(const struct exercise_step *step)
 {
 	static const char *const names[] = { "mlock()", "mlock2(MLOCK_ONFAULT)", "munlock()" };
 	const unsigned int how = step->arg[1] % 3;
-	struct slot *s = ex_slot_of(step);
 	struct part p;
+	struct slot *s = ex_part_of(step, 0, &p);
 	int ret;
 
 	if (!s)
 		return;
-	p = ex_part_by(step->arg + 3, s->pages);
-	p.count = ex_run_of(s, p.first, p.count, MAPPED, 0);
-	if (!p.count)
-		return;
-	ex_blame(s);
 	ex_say("mapping %u: %s of pages %u to %u", step->arg[0] % SLOTS, names[how], p.first,
 	       p.first + p.count - 1);
 	ex_cut(s, p);

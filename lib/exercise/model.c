@@ -159,6 +159,20 @@ unsigned int ex_run_of(const struct slot *s, unsigned int first, unsigned int co
 	return n;
 }
 
+struct slot *ex_part_of(const struct exercise_step *step, uint8_t without, struct part *p)
+{
+	struct slot *s = ex_slot_of(step);
+
+	if (!s)
+		return NULL;
+	*p = ex_part_by(step->arg + 3, s->pages);
+	p->count = ex_run_of(s, p->first, p->count, MAPPED, without);
+	if (!p->count)
+		return NULL;
+	ex_blame(s);
+	return s;
+}
+
 /* The same, within what may be one VMA. */
 unsigned int ex_vma_of(const struct slot *s, unsigned int first, unsigned int count)
 {

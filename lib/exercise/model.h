@@ -128,6 +128,13 @@ struct part {
 void ex_draw_part(uint32_t *arg, unsigned int pages);
 struct part ex_part_by(const uint32_t *arg, unsigned int pages);
 
+/*
+ * The mapping that a step is about, and of the part of it that its arguments from the third
+ * on choose what is mapped and is not without; who made it is blamed from here on. NULL:
+ * there is none.
+ */
+struct slot *ex_part_of(const struct exercise_step *step, uint8_t without, struct part *p);
+
 /* The pages from first on, no more than count, of which each has these bits and no other. */
 unsigned int ex_run_of(const struct slot *s, unsigned int first, unsigned int count,
 		       uint8_t has, uint8_t has_not);
