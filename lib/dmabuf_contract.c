@@ -64,7 +64,7 @@ void dmabuf_blame(const char *clause, const char *how)
 	blamed_how = how;
 }
 
-static bool has_word(const char *words, const char *word)
+bool dmabuf_has_word(const char *words, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -78,7 +78,7 @@ static void add_word(char *words, size_t size, const char *word)
 {
 	size_t used = strlen(words);
 
-	if (word && word[0] && !has_word(words, word))
+	if (word && word[0] && !dmabuf_has_word(words, word))
 		snprintf(words + used, size - used, "%s%s", used ? " " : "", word);
 }
 
@@ -92,30 +92,14 @@ static void print_note(const char *kind, const struct note *note)
 		 note->text, times);
 }
 
-static void take_note(const char *kind, struct note *notes, size_t most, unsigned int *count,
-		      const struct note *note)
+static void take_note(const char *kind, struct notes *notes, const char *clauses,
+		      const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
+static void take_note(const char *kind, struct notes *notes, const char *clauses,
+		      const char *fmt, va_list ap)
 {
-	unsigned int i = 0;
-
-	while (i < *count && (strcmp(notes[i].clauses, note->clauses) ||
-			      strcmp(notes[i].text, note->text)))
-		i++;
-	if (i < *count) {
-		notes[i].count++;
-	} else if (i < most) {
-		notes[i] = *note;
-		*count = i + 1;
-	} else {
-		/* No room: at once is better than not at all. */
-		print_note(kind, note);
-	}
-}
-
-static struct note make_note(const char *clauses, const char *fmt, va_list ap)
-	__attribute__((format(printf, 2, 0)));
-static struct note make_note(const char *clauses, const char *fmt, va_list ap)
-{
+	const unsigned int most = sizeof(notes->note) / sizeof(notes->note[0]);
 	struct note note = { .count = 1 };
+	unsigned int i = 0;
 
 	snprintf(note.clauses, sizeof(note.clauses), "%s", clauses);
 	add_word(note.clauses, sizeof(note.clauses), blamed);
@@ -124,48 +108,49 @@ static struct note make_note(const char *clauses, const char *fmt, va_list ap)
 	for (char *c = note.text; *c; c++)
 		if (*c == '\n')
 			*c = ' ';
-	return note;
+
+	while (notes && i < notes->count && (strcmp(notes->note[i].clauses, note.clauses) ||
+					     strcmp(notes->note[i].text, note.text)))
+		i++;
+	/* Without a parent that prints them, or room: at once. */
+	if (!notes || i == most)
+		print_note(kind, &note);
+	else if (i < notes->count)
+		notes->note[i].count++;
+	else
+		notes->note[notes->count++] = note;
 }
 
 void dmabuf_saw(const char *clauses, const char *fmt, ...)
 {
-	struct outcome *o = dmabuf_outcome;
-	struct note note;
 	va_list ap;
 
 	va_start(ap, fmt);
-	note = make_note(clauses, fmt, ap);
+	take_note("Saw", dmabuf_in_child ? &dmabuf_outcome->saw : NULL, clauses,
+		  fmt, ap);
 	va_end(ap);
-	if (dmabuf_in_child)
-		take_note("Saw", o->saw, sizeof(o->saw) / sizeof(o->saw[0]), &o->num_saw, &note);
-	else
-		print_note("Saw", &note);
 }
 
 void dmabuf_unseen(const char *clauses, const char *fmt, ...)
 {
-	struct outcome *o = dmabuf_outcome;
-	struct note note;
 	va_list ap;
 
 	va_start(ap, fmt);
-	note = make_note(clauses, fmt, ap);
+	take_note("Unseen", dmabuf_in_child ? &dmabuf_outcome->unseen : NULL, clauses,
+		  fmt, ap);
 	va_end(ap);
-	if (dmabuf_in_child)
-		take_note("Unseen", o->unseen, sizeof(o->unseen) / sizeof(o->unseen[0]),
-			  &o->num_unseen, &note);
-	else
-		print_note("Unseen", &note);
+}
+
+static void print_notes(const char *kind, const struct notes *notes)
+{
+	for (unsigned int i = 0; i < notes->count; i++)
+		print_note(kind, &notes->note[i]);
 }
 
 void dmabuf_print_notes(void)
 {
-	const struct outcome *o = dmabuf_outcome;
-
-	for (unsigned int i = 0; i < o->num_saw; i++)
-		print_note("Saw", &o->saw[i]);
-	for (unsigned int i = 0; i < o->num_unseen; i++)
-		print_note("Unseen", &o->unseen[i]);
+	print_notes("Saw", &dmabuf_outcome->saw);
+	print_notes("Unseen", &dmabuf_outcome->unseen);
 }
 
 /* The innermost part that a skip ends. */

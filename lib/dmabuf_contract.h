@@ -37,6 +37,9 @@ void dmabuf_judges(const char *ids, const char *more_ids);
 /* The same ids, of the last call. */
 const char *dmabuf_judged(void);
 
+/* Whether a word is one of those that blanks separate. */
+bool dmabuf_has_word(const char *words, const char *word);
+
 /*
  * dmabuf_limited:
  *

@@ -76,7 +76,7 @@ void exercise_take(const struct exercise_step *step)
 	if (!ex->ordinary)
 		dmabuf_kernel_must_be_quiet();
 	/* A thousand steps see the same a thousand times: it is counted. */
-	dmabuf_outcome->num_saw = 0;
+	dmabuf_outcome->saw.count = 0;
 }
 
 struct exercise_step exercise_draw(void)

@@ -97,7 +97,7 @@ static bool begin(int seconds)
 	o->verdict = NONE;
 	o->setting_up = true;
 	o->limit = seconds;
-	o->extra = o->num_saw = o->num_unseen = 0;
+	o->extra = o->saw.count = o->unseen.count = 0;
 	o->text[0] = 0;
 	strcpy(o->stage, "starting");
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -186,12 +186,12 @@ bool __dmabuf_limited_enter(int seconds)
 	o = dmabuf_outcome;
 	killed = await(why, sizeof(why));
 
-	if (o->verdict == SKIPPED && o->num_saw) {
+	if (o->verdict == SKIPPED && o->saw.count) {
 		dmabuf_unseen(dmabuf_judged(), "%s", o->text);
 		o->verdict = HELD;
 	}
-	if (o->verdict == HELD && !o->num_saw) {
-		snprintf(o->text, sizeof(o->text), "%s", o->num_unseen ? o->unseen[0].text :
+	if (o->verdict == HELD && !o->saw.count) {
+		snprintf(o->text, sizeof(o->text), "%s", o->unseen.count ? o->unseen.note[0].text :
 			 "nothing was seen by which it could be judged");
 		o->verdict = SKIPPED;
 	}
@@ -223,32 +223,39 @@ void __dmabuf_limited_leave(void)
 	dmabuf_conclude(HELD, "%s", "");
 }
 
-const char *dmabuf_limited_skips(void (*fn)(const void *arg), const void *arg)
+/* What came of fn in a child; NONE: it hung or died, and why says how. */
+static enum verdict try_in_child(int seconds, void (*fn)(const void *arg), const void *arg,
+				 char *why, size_t len)
 {
-	static char why[512];
-
-	if (begin(DMABUF_LIMIT)) {
-		fn(arg);
-		dmabuf_conclude(HELD, "%s", "");
-	}
-	await(why, sizeof(why));
-	if (dmabuf_outcome->verdict == HELD)
-		return NULL;
-	snprintf(why, sizeof(why), "%.*s", (int)strcspn(dmabuf_outcome->text, "\n"),
-		 dmabuf_outcome->text);
-	return why;
-}
-
-enum verdict dmabuf_trial(int seconds, void (*fn)(void *arg), void *arg, char *why,
-			  size_t len)
-{
-	dmabuf_watch_kernel();
 	if (begin(seconds)) {
 		fn(arg);
 		dmabuf_conclude(HELD, "%s", "");
 	}
 	await(why, len);
 	return dmabuf_outcome->verdict;
+}
+
+const char *dmabuf_limited_skips(void (*fn)(const void *arg), const void *arg)
+{
+	static char why[512];
+
+	switch (try_in_child(DMABUF_LIMIT, fn, arg, why, sizeof(why))) {
+	case HELD:
+		return NULL;
+	case NONE:
+		return why;
+	default:
+		snprintf(why, sizeof(why), "%.*s", (int)strcspn(dmabuf_outcome->text, "\n"),
+			 dmabuf_outcome->text);
+		return why;
+	}
+}
+
+enum verdict dmabuf_trial(int seconds, void (*fn)(const void *arg), const void *arg, char *why,
+			  size_t len)
+{
+	dmabuf_watch_kernel();
+	return try_in_child(seconds, fn, arg, why, len);
 }
 
 bool dmabuf_load_faults(const void *addr)

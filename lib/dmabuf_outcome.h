@@ -22,6 +22,11 @@ struct note {
 	unsigned int count;
 };
 
+struct notes {
+	unsigned int count;
+	struct note note[64];
+};
+
 /* What the child tells its parent, in memory that both share. */
 struct outcome {
 	enum verdict verdict;
@@ -29,8 +34,7 @@ struct outcome {
 	volatile long deadline;		/* milliseconds after start */
 	unsigned int limit;		/* seconds that a stage gets */
 	unsigned int extra;		/* and what the size of the buffer adds */
-	unsigned int num_saw, num_unseen;
-	struct note saw[64], unseen[32];
+	struct notes saw, unseen;
 	char stage[256];
 	char text[4096];
 };
@@ -52,7 +56,7 @@ void dmabuf_print_violation(const char *text);
  * and returns what came of it, which is in dmabuf_outcome, instead of acting upon it: for
  * who tries again. NONE: it hung or died while it used the buffer, and why says how.
  */
-enum verdict dmabuf_trial(int seconds, void (*fn)(void *arg), void *arg, char *why,
+enum verdict dmabuf_trial(int seconds, void (*fn)(const void *arg), const void *arg, char *why,
 			  size_t len);
 
 /* Prints what was seen and what was not. */

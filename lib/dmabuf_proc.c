@@ -77,14 +77,7 @@ struct proc_vma proc_vma(const void *addr)
 
 bool proc_vma_has(const struct proc_vma *vma, const char *code)
 {
-	for (const char *at = vma->flags; *at; at += strspn(at, " ")) {
-		size_t len = strcspn(at, " ");
-
-		if (len == strlen(code) && !strncmp(at, code, len))
-			return true;
-		at += len;
-	}
-	return false;
+	return dmabuf_has_word(vma->flags, code);
 }
 
 void *proc_core_pfnmap(void)

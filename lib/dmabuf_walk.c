@@ -124,7 +124,7 @@ static double since(const struct timespec *start)
 	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-static void take_walk(void *unused)
+static void take_walk(const void *unused)
 {
 	struct timespec start;
 
