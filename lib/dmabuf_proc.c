@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_proc.h"
 #include "igt.h"
 
@@ -150,20 +151,13 @@ void proc_must_be_pfnmap(const void *addr, const char *what)
 /* Touched pages of a memfd are accounted, or there is nothing to see here. */
 static bool accounts_memfd(void)
 {
-	const size_t length = 4 * sysconf(_SC_PAGESIZE);
-	int fd = memfd_create("control", MFD_CLOEXEC);
-	struct proc_vma vma = { };
-	char *p = MAP_FAILED;
+	const size_t length = 4 * page_size();
+	struct proc_vma vma;
+	char *p = map_control(length);
 
-	if (fd >= 0 && !ftruncate(fd, length))
-		p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p != MAP_FAILED) {
-		memset(p, 1, length);
-		vma = proc_vma(p);
-		munmap(p, length);
-	}
-	if (fd >= 0)
-		close(fd);
+	memset(p, 1, length);
+	vma = proc_vma(p);
+	munmap(p, length);
 	return vma.rss == length;
 }
 

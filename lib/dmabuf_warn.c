@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_options.h"
 #include "dmabuf_outcome.h"
 #include "igt.h"
@@ -14,7 +15,8 @@
  * what loading a module does: machine check, bad page, userspace, oops, warning,
  * soft lockup.
  */
-#define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | 1ul << 9 | 1ul << 14)
+#define WARNED (1ul << 9)
+#define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | WARNED | 1ul << 14)
 
 static unsigned long taints(void)
 {
@@ -32,8 +34,6 @@ static unsigned long taints_before;
 static int kernel_log = -1;
 static bool warns_again = true;
 
-#define WARNED (1ul << 9)
-
 /*
  * What warns once in a kernel's life may have done so for another exporter, if the kernel
  * warned at all: then it is asked to do so again. (Others who read this machine's log would
@@ -41,13 +41,7 @@ static bool warns_again = true;
  */
 static bool warn_again(void)
 {
-	int fd = dmabuf_is_disruptive() ?
-		open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC) : -1;
-	bool done = fd >= 0 && write(fd, "1", 1) == 1;
-
-	if (fd >= 0)
-		close(fd);
-	return done;
+	return dmabuf_is_disruptive() && write_to("/sys/kernel/debug/clear_warn_once", "1");
 }
 
 void dmabuf_watch_kernel(void)

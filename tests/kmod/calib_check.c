@@ -55,17 +55,37 @@ static void bus(int sig)
 }
 
 /* An access that may end in SIGBUS: true if it did. */
-static bool faults(volatile uint32_t *p)
+static bool access_faults(volatile uint32_t *p, bool reads, bool writes)
 {
+	uint32_t value = 1;
 	bool hit = false;
 
 	expect_bus = true;
-	if (sigsetjmp(on_bus, 1))
+	if (sigsetjmp(on_bus, 1)) {
 		hit = true;
-	else
-		*p = *p;
+	} else {
+		if (reads)
+			value = *p;
+		if (writes)
+			*p = value;
+	}
 	expect_bus = false;
 	return hit;
+}
+
+static bool faults(volatile uint32_t *p)
+{
+	return access_faults(p, true, true);
+}
+
+static bool read_faults(const volatile uint32_t *p)
+{
+	return access_faults((volatile uint32_t *)p, true, false);
+}
+
+static bool store_faults(volatile uint32_t *p)
+{
+	return access_faults(p, false, true);
 }
 
 static bool no(const char *fmt, ...)
@@ -1280,19 +1300,6 @@ static int on_rules(const char *line)
 	return ret;
 }
 
-static bool read_faults(const volatile uint32_t *p)
-{
-	bool hit = false;
-
-	expect_bus = true;
-	if (sigsetjmp(on_bus, 1))
-		hit = true;
-	else
-		(void)*p;
-	expect_bus = false;
-	return hit;
-}
-
 static int another(size_t size)
 {
 	return alloc_from(dev, size, O_RDWR);
@@ -1612,19 +1619,6 @@ static bool if_refault(void)
 	want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
 	want(faults(p) && !faults(word(p, 1)));
 	return true;
-}
-
-static bool store_faults(volatile uint32_t *p)
-{
-	bool hit = false;
-
-	expect_bus = true;
-	if (sigsetjmp(on_bus, 1))
-		hit = true;
-	else
-		*p = 1;
-	expect_bus = false;
-	return hit;
 }
 
 static bool if_store(void)
