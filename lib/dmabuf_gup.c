@@ -121,11 +121,15 @@ static void prepare_page(const void *user)
 	gup_prepare(user, sysconf(_SC_PAGESIZE));
 }
 
+const char *gup_why_not(const struct gup_user *user)
+{
+	return dmabuf_limited_skips(prepare_page, user);
+}
+
 /* Whether it works here; says so if not. Outside of a block a child is to hang first. */
 static bool works(const struct gup_user *user, bool in_block)
 {
-	const char *why_not = user->may_hang && !in_block ?
-		dmabuf_limited_skips(prepare_page, user) : NULL;
+	const char *why_not = user->may_hang && !in_block ? gup_why_not(user) : NULL;
 	char why[512];
 
 	if (!why_not && !dmabuf_skips(prepare_page, user, why, sizeof(why)))

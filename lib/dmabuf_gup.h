@@ -98,6 +98,14 @@ void *gup_kept_page(void);
 void gup_prepare(const struct gup_user *user, size_t length);
 
 /*
+ * gup_why_not:
+ *
+ * Why gup_prepare() skips for a page, tried in a child; NULL if it does not. Outside of
+ * a dmabuf_limited() block: a test need not ask each exporter what works for none.
+ */
+const char *gup_why_not(const struct gup_user *user);
+
+/*
  * gup_representatives:
  *
  * The users that stand for the others and work here, prepared, up to a NULL. They

@@ -95,3 +95,13 @@ void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
 	dmabuf_saw("MOVE", "a move proved, %ld refaults for %zu pages", refaults,
 		   buf->size / sysconf(_SC_PAGESIZE));
 }
+
+void dmabuf_moves_again(struct dmabuf *buf, const void *p, const struct dmabuf_way *way)
+{
+	long refaults = dmabuf_moves(buf, p, "MOVE");
+
+	dmabuf_require_way(buf->exporter, way);
+	dmabuf_require(refaults, "%s did not move the buffer a second time (no page faulted)",
+		       buf->exporter->name);
+	dmabuf_saw("PIN MOVE", "a second move proved, %ld refaults", refaults);
+}

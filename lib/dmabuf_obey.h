@@ -54,6 +54,14 @@ long dmabuf_moves(struct dmabuf *buf, const void *p, const char *clause);
  */
 void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed);
 
+/*
+ * dmabuf_moves_again:
+ *
+ * dmabuf_moves() for one more time, by which PIN is judged as well: what held the buffer
+ * in place would show. From then on the way is blamed. Skips if it did not move.
+ */
+void dmabuf_moves_again(struct dmabuf *buf, const void *p, const struct dmabuf_way *way);
+
 /* Only reads: every page of a mapping that cannot be written is touched. */
 void dmabuf_touch_reading(const void *addr, size_t length);
 

@@ -17,11 +17,6 @@ IGT_TEST_DESCRIPTION("Every user of get_user_pages (O_DIRECT, io_uring, zero-cop
 
 #define SIZE (64 << 10)
 
-static void prepare(const void *user)
-{
-	gup_prepare(user, sysconf(_SC_PAGESIZE));
-}
-
 static void is_refused(const struct gup_user *user, const struct dmabuf_way *way,
 		       enum page_state state, const struct dmabuf_exporter *e)
 {
@@ -56,7 +51,7 @@ int dmabuf_main()
 					       way->clause);
 				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
 							   page_state_names[state]) {
-					const char *why_not = dmabuf_limited_skips(prepare, user);
+					const char *why_not = gup_why_not(user);
 
 					igt_require_f(!why_not, "%s\n", why_not);
 					dmabuf_dynamic(e, way, clauses)
