@@ -57,7 +57,7 @@ static const char *path_of(const struct gup_user *user, enum page_state state)
 
 void dmabuf_touch(void *addr, size_t length)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 
 	for (size_t at = 0; at < length; at += page) {
 		volatile uint32_t *word = (void *)((char *)addr + at);
@@ -68,7 +68,7 @@ void dmabuf_touch(void *addr, size_t length)
 
 void *gup_kept_page(void)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	static void *p;
 	int fd;
 
@@ -88,7 +88,7 @@ void *gup_kept_page(void)
 
 void gup_prepare(const struct gup_user *user, size_t length)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	ssize_t ret;
 	void *p;
 
@@ -118,7 +118,7 @@ void gup_prepare(const struct gup_user *user, size_t length)
 
 static void prepare_page(const void *user)
 {
-	gup_prepare(user, sysconf(_SC_PAGESIZE));
+	gup_prepare(user, page_size());
 }
 
 const char *gup_why_not(const struct gup_user *user)
@@ -211,7 +211,7 @@ bool gup_must_be_refused(const struct gup_user *user, const struct dmabuf *buf,
 /* Maps the buffer where there is a page of ordinary memory on either side. */
 static char *map_between_pages(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	char *area = mmap(NULL, buf->size + 2 * page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *p;
@@ -231,7 +231,7 @@ static bool every_page_must_be_refused(const struct gup_user *user,
 				       const struct dmabuf *buf,
 				       const struct dmabuf_way *way, enum page_state state)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	char *p = dmabuf_map(buf, way), which[32];
 	bool all = true;
 
@@ -250,7 +250,7 @@ void gup_ranges_must_be_refused(const struct gup_user *user,
 				const struct dmabuf_way *way,
 				enum page_state state)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	const size_t last = buf->size - page;
 	const struct {
 		const char *which;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "dmabuf_memory.h"
 #include "igt.h"
 
 #include <fcntl.h>
@@ -175,7 +176,7 @@ size_t kvm_guest_load(struct kvm_guest *guest, uint32_t address, uint32_t *words
 	size_t done;
 
 	require_room(count);
-	done = count - copy(guest, address, sysconf(_SC_PAGESIZE), WORDS, sizeof(*words),
+	done = count - copy(guest, address, page_size(), WORDS, sizeof(*words),
 			    count);
 	memcpy(words, guest->words, done * sizeof(*words));
 	return done;
@@ -186,7 +187,7 @@ size_t kvm_guest_store(struct kvm_guest *guest, uint32_t address, const uint32_t
 {
 	require_room(count);
 	memcpy(guest->words, words, count * sizeof(*words));
-	return count - copy(guest, WORDS, sizeof(*words), address, sysconf(_SC_PAGESIZE),
+	return count - copy(guest, WORDS, sizeof(*words), address, page_size(),
 			    count);
 }
 

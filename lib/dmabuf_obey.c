@@ -43,7 +43,7 @@ void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, 
 
 void dmabuf_touch_reading(const void *addr, size_t length)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 
 	for (size_t at = 0; at < length; at += page)
 		(void)*(const volatile uint32_t *)((const char *)addr + at);
@@ -93,7 +93,7 @@ void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
 		       buf->exporter->name);
 	pattern_must_be("MOVE", p, buf->size, seed, "read after the move");
 	dmabuf_saw("MOVE", "a move proved, %ld refaults for %zu pages", refaults,
-		   buf->size / sysconf(_SC_PAGESIZE));
+		   buf->size / page_size());
 }
 
 void dmabuf_moves_again(struct dmabuf *buf, const void *p, const struct dmabuf_way *way)

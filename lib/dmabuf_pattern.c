@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_pattern.h"
 #include "igt.h"
 
@@ -28,7 +29,7 @@ bool pattern_differs(const void *addr, size_t offset, size_t length, uint32_t se
 		if (is == must)
 			continue;
 		snprintf(why, len, "the word at byte %zu (page %zu) is %#x, not %#x",
-			 offset + at, (offset + at) / sysconf(_SC_PAGESIZE), is, must);
+			 offset + at, (offset + at) / page_size(), is, must);
 		return true;
 	}
 	return false;

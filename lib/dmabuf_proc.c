@@ -114,7 +114,7 @@ uint64_t proc_pagemap(const void *addr)
 	uint64_t entry;
 
 	dmabuf_require(read_u64("/proc/self/pagemap",
-				(uintptr_t)addr / sysconf(_SC_PAGESIZE), &entry),
+				(uintptr_t)addr / page_size(), &entry),
 		       "/proc/self/pagemap cannot be read: %s", strerror(errno));
 	return entry;
 }
@@ -176,7 +176,7 @@ void proc_must_not_be_accounted(const void *addr, const char *what)
 /* The kernel's own walker passes over VM_PFNMAP, so that every entry reads 0. */
 void proc_must_not_show(const void *addr, size_t length, const char *what)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	const size_t size = length / page * sizeof(uint64_t);
 	const off_t first = (uintptr_t)addr / page * sizeof(uint64_t);
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -232,7 +232,7 @@ const char *proc_evidence(const void *addr)
 
 	if (!read_vma(addr, &vma))
 		return "no VmFlags";
-	if (!read_u64("/proc/self/pagemap", (uintptr_t)addr / sysconf(_SC_PAGESIZE),
+	if (!read_u64("/proc/self/pagemap", (uintptr_t)addr / page_size(),
 		      &entry))
 		snprintf(line, sizeof(line), "VmFlags: %s; no pagemap", vma.flags);
 	else

@@ -482,7 +482,7 @@ static void is_not_watched(struct dmabuf *buf, const struct dmabuf_way *way)
 /* The node of every page, in node's place if that is given; 0 or -errno. */
 static int where_is(void *p, size_t length, const int *nodes, int *status)
 {
-	const size_t page = sysconf(_SC_PAGESIZE), count = length / page;
+	const size_t page = page_size(), count = length / page;
 	void **pages = calloc(count, sizeof(*pages));
 	long ret;
 
@@ -495,7 +495,7 @@ static int where_is(void *p, size_t length, const int *nodes, int *status)
 
 static void is_not_migrated(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	const size_t count = buf->size / sysconf(_SC_PAGESIZE);
+	const size_t count = buf->size / page_size();
 	int *nodes = calloc(count, sizeof(*nodes)), *status = calloc(count, sizeof(*status));
 	const unsigned long node0 = 1;
 	void *control = map_touched_control(buf->size);
@@ -537,7 +537,7 @@ static void is_not_migrated(struct dmabuf *buf, const struct dmabuf_way *way)
 /* Whether the file has length bytes at p at a multiple of the page size. */
 static bool file_has(const char *path, const void *p, size_t length)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char *bytes = malloc(page);
 	bool found = false;

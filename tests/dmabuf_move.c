@@ -12,6 +12,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "igt.h"
@@ -116,7 +117,7 @@ static void contents(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 static void refused(const struct gup_user *user, const struct dmabuf_exporter *e,
 		    const struct dmabuf_way *way)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
 	uint32_t *p;
 
@@ -147,7 +148,7 @@ static struct race {
 /* One word a page, which nobody else writes: it never goes back or elsewhere. */
 static void *count_up(void *start)
 {
-	const size_t words = sysconf(_SC_PAGESIZE) / 4;
+	const size_t words = page_size() / 4;
 	const size_t pages = the_race.size / 4 / words;
 	const uint32_t mine = (uintptr_t)start;
 	uint32_t expected = 0;
@@ -170,7 +171,7 @@ static void *count_up(void *start)
 
 static void *try_to_pin(void *unused)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 
 	for (size_t at = 0; !the_race.stop; at = (at + page) % the_race.size) {
 		ssize_t ret = the_race.user->attempt((char *)the_race.p + at, page);
@@ -200,7 +201,7 @@ static void let_them_run(void)
 /* What was counted is there, as somebody sees it who did not race with anything. */
 static void counters_must_be_right(const uint32_t *fresh)
 {
-	const size_t words = sysconf(_SC_PAGESIZE) / 4;
+	const size_t words = page_size() / 4;
 
 	for (size_t i = 0; i < the_race.size / 4 / words; i++)
 		dmabuf_must("RACE", fresh[i * words] == the_race.counted[i % 2],

@@ -46,7 +46,7 @@ static struct view view_of(const struct dmabuf *buf, const struct dmabuf_way *wa
 		.guest = kvm_guest_start(),
 		.buf = buf,
 		.mapping = dmabuf_mapping_name(buf, way),
-		.pages = buf->size / sysconf(_SC_PAGESIZE),
+		.pages = buf->size / page_size(),
 	};
 
 	view.words = calloc(view.pages, sizeof(*view.words));
@@ -58,7 +58,7 @@ static struct view view_of(const struct dmabuf *buf, const struct dmabuf_way *wa
 /* Of page i of what is mapped at p. */
 static volatile uint32_t *first_word(uint32_t *p, size_t i)
 {
-	return p + i * sysconf(_SC_PAGESIZE) / sizeof(*p);
+	return p + i * page_size() / sizeof(*p);
 }
 
 /*
@@ -67,7 +67,7 @@ static volatile uint32_t *first_word(uint32_t *p, size_t i)
  */
 static size_t guest_walks(struct view *view, uint32_t address, bool storing)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	size_t sum = 0;
 
 	memset(view->reached, false, view->pages);
@@ -376,7 +376,7 @@ static void guest_must_not_write(struct view *view, uint32_t address, uint32_t *
 	/* About so many pages, the first among them: each takes a run of the guest. */
 	const size_t step = view->pages > 16 ? view->pages / 16 : 1;
 	char reason[sizeof(view->guest.why)] = "no error";
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 
 	dmabuf_stage("writing to the %s of %s in a KVM guest", which,
 		     view->buf->exporter->name);

@@ -10,6 +10,7 @@
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
+#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -39,7 +40,7 @@ static bool kernel_store_faults(void *addr, uint32_t value)
 static void must_refuse_stores(const struct dmabuf *buf, const struct dmabuf_way *way,
 			       void *p, const char *which)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 
 	for (size_t at = 0; at < buf->size; at += buf->size - page) {
 		volatile uint32_t *word = (void *)((char *)p + at);
@@ -124,7 +125,7 @@ static bool mem_store_fails(void *addr, uint32_t value)
 /* Ordinary memory is written that way if it is writable, and not if only read-only. */
 static void mem_control(void)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	int fd = memfd_create("control", MFD_CLOEXEC), read_only;
 	uint32_t *rw, *ro;
 	char path[64];
@@ -222,7 +223,7 @@ static void private_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 		{ "private read-only mapping", PROT_READ },
 		{ "private mapping", PROT_READ | PROT_WRITE },
 	};
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const size_t page = page_size();
 	uint32_t *shared = dmabuf_map_filled(buf, way, SEED);
 
 	for (size_t i = 0; i < sizeof(prots) / sizeof(prots[0]); i++) {
