@@ -81,6 +81,19 @@ bool proc_vma_has(const struct proc_vma *vma, const char *code)
 	return dmabuf_has_word(vma->flags, code);
 }
 
+bool proc_is_inherited(const void *addr)
+{
+	struct proc_vma vma = proc_vma(addr);
+
+	return !proc_vma_has(&vma, "dc");
+}
+
+void proc_must_be_inherited(const void *addr)
+{
+	dmabuf_require(proc_is_inherited(addr),
+		       "a child does not inherit the mapping: the exporter makes it VM_DONTCOPY");
+}
+
 void *proc_core_pfnmap(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
@@ -137,7 +150,7 @@ long proc_minor_faults(void)
 	return usage.ru_minflt;
 }
 
-void proc_must_be_pfnmap(const void *addr, const char *what)
+struct proc_vma proc_must_be_pfnmap(const void *addr, const char *what)
 {
 	struct proc_vma vma = proc_vma(addr);
 
@@ -146,6 +159,7 @@ void proc_must_be_pfnmap(const void *addr, const char *what)
 		    proc_vma_has(&vma, "pf") ? "a" : "no",
 		    proc_vma_has(&vma, "mm") ? "a" : "no", proc_evidence(addr));
 	dmabuf_saw("PFNMAP", "VmFlags has 'pf' and has not 'mm'");
+	return vma;
 }
 
 /* Touched pages of a memfd are accounted, or there is nothing to see here. */

@@ -30,6 +30,15 @@ struct proc_vma proc_vma(const void *addr);
 bool proc_vma_has(const struct proc_vma *vma, const char *code);
 
 /*
+ * proc_is_inherited, proc_must_be_inherited:
+ *
+ * Whether a child of fork() has the mapping at addr. An exporter may keep it from
+ * children (VM_DONTCOPY, "dc"); the second skips then.
+ */
+bool proc_is_inherited(const void *addr);
+void proc_must_be_inherited(const void *addr);
+
+/*
  * proc_core_pfnmap:
  *
  * A read-only mapping of at least a page that the core kernel, not a driver,
@@ -66,9 +75,9 @@ long proc_minor_faults(void);
  * The clauses PFNMAP (VmFlags has "pf" and has not "mm") and ACCOUNT (Rss and Pss of
  * the VMA at addr are 0; none of the pages from addr on shows in pagemap) of pages
  * that were touched. what: whose mapping it is. They skip where the kernel does not
- * show ordinary memory either.
+ * show ordinary memory either. The first returns what it saw.
  */
-void proc_must_be_pfnmap(const void *addr, const char *what);
+struct proc_vma proc_must_be_pfnmap(const void *addr, const char *what);
 void proc_must_not_be_accounted(const void *addr, const char *what);
 void proc_must_not_show(const void *addr, size_t length, const char *what);
 

@@ -24,7 +24,7 @@ IGT_TEST_DESCRIPTION("A random walk over everything that an exporter can see of 
  */
 #define DEFAULT_STEPS 100
 #define DEFAULT_SECONDS 3
-#define DEFAULT_SHRINK 2
+#define DEFAULT_SHRINK 1
 
 /* Who asks for more has more time. */
 #define MORE_STEPS 2000

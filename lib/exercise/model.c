@@ -445,12 +445,11 @@ static void rule(struct slot *s, unsigned int first, uint32_t salt)
 		return;
 	snprintf(what, sizeof(what), "%s, mapped through the %s, page %u of the mapping",
 		 ex->exporter->name, s->way->name, first);
-	proc_must_be_pfnmap(ex_at(s, first), what);
+	vma = proc_must_be_pfnmap(ex_at(s, first), what);
 	/* A pin first: what is accounted is so because its entry is not special. */
 	ex_pin(s, first, 1, 0);
 	if (count > 1)
 		ex_pin(s, first + salt % count, 1 + salt / 7 % (count - salt % count), salt / 61);
-	vma = proc_vma(ex_at(s, first));
 	if (s->shared)
 		dmabuf_must("ACCOUNT", !vma.rss && !vma.pss && !vma.locked,
 			    "%s: Rss is %zu, Pss %zu and Locked %zu bytes, all must be 0\n%s\n",
