@@ -50,6 +50,12 @@
  *	round=N		sizes are rounded up to N pages
  *	pool=N		has N pages for all buffers together
  *	single		has one buffer at a time
+ *	once		has one mapping of a buffer at a time
+ *	late=N		frees a buffer N milliseconds after its last user
+ *	dont-copy	keeps its mappings from children (VM_DONTCOPY)
+ *	retries		lets the first fault of each page happen again
+ *	interrupts	has every other begin of a SYNC asked for again (EINTR)
+ *	no-devices	lets no device map it
  *
  * EVENTs: mmap, fault, access (vm_ops->access), fork (of a process that maps it), split
  * (a VMA becomes two, or another size), mremap, mprotect, munmap (of any VMA); begin and

@@ -3,6 +3,7 @@
 
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
+#include "dmabuf_proc.h"
 #include "dmabuf_variants.h"
 #include "igt.h"
 
@@ -148,6 +149,7 @@ static void fork_child(struct dmabuf_mapping *m, bool touch)
 	pid_t pid;
 
 	map_whole(m, touch);
+	proc_must_be_inherited(m->addr);
 	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (!pid)
@@ -162,6 +164,7 @@ static void fork_parent(struct dmabuf_mapping *m, bool touch)
 	pid_t pid;
 
 	map_whole(m, touch);
+	proc_must_be_inherited(m->addr);
 	pid = dmabuf_fork();
 	dmabuf_require(pid >= 0, "fork: %s", strerror(errno));
 	if (pid)

@@ -15,6 +15,7 @@
 #include "dmabuf_contract.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
+#include "dmabuf_proc.h"
 #include "igt.h"
 
 IGT_TEST_DESCRIPTION("What another process reads and writes of a mapping through /proc/PID/mem "
@@ -185,6 +186,7 @@ static void *map_accessed(const struct access *a, struct dmabuf *buf,
 
 	dmabuf_stage("filling %s", buf->exporter->name);
 	pattern_fill(p + at, length, SEED);
+	proc_must_be_inherited(p);
 	dmabuf_stage("reading and writing %s by %s", buf->exporter->name, a->description);
 	result = read_and_write(a, (uint32_t *)(p + at), length);
 	dmabuf_must("WHOLE", !result.wrong[0],

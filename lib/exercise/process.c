@@ -11,10 +11,20 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_outcome.h"
+#include "dmabuf_proc.h"
 #include "igt.h"
 #include "model.h"
 
 static void serve(void) __attribute__((noreturn));
+
+static bool is_inherited(const struct slot *s)
+{
+	unsigned int n = 0;
+
+	while (n < s->pages && !(s->page[n] & MAPPED))
+		n++;
+	return n == s->pages || proc_is_inherited(ex_at(s, n));
+}
 
 /* A process of its own, which takes steps when it is told. */
 static void begin_process(unsigned int i)
@@ -30,7 +40,7 @@ static void begin_process(unsigned int i)
 		const struct slot *s = &ex_my()->slot[j];
 
 		p->slot[j].addr = NULL;
-		if (s->addr)
+		if (s->addr && is_inherited(s))
 			memcpy(&p->slot[j], s, sizeof(*s) - sizeof(s->page) + s->pages);
 	}
 	pid = dmabuf_fork();

@@ -1994,6 +1994,66 @@ static bool is_single(void)
 	return obeying();
 }
 
+static bool maps_once(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(p && !map(buf, SIZE) && errno == EBUSY);
+	munmap(p, SIZE);
+	want(obeys(map(buf, SIZE), SIZE));
+	return true;
+}
+
+/* The exporter has room for one buffer, so that it shows when that is freed. */
+static bool frees_late(void)
+{
+	close(buf);
+	usleep(50000);
+	want(another(PAGE) < 0 && errno == EBUSY);
+	usleep(400000);
+	buf = another(SIZE);
+	want(buf >= 0);
+	return obeying();
+}
+
+static bool keeps_from_children(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	struct vma v = vma(p);
+
+	want(has(&v, "dc") && obeys(p, SIZE));
+	return true;
+}
+
+static bool faults_twice(void)
+{
+	uint32_t *p = map(buf, SIZE), *q = map(buf, SIZE);
+	long first = minor_faults(), second;
+
+	touch(p, SIZE);
+	second = minor_faults();
+	touch(q, SIZE);
+	want(second - first >= 32 && minor_faults() - second < 32);
+	return obeying();
+}
+
+static bool interrupts(void)
+{
+	for (int i = 0; i < 2; i++) {
+		want(sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW) == EINTR);
+		want(!sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+		want(!sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	}
+	want(obeys(map(buf, SIZE), SIZE));
+	return true;
+}
+
+static bool refuses_devices(void)
+{
+	want(import(DMA_CALIB_IMPORT_BROKEN) < 0);
+	return obeying();
+}
+
 static const struct {
 	const char *line;	/* behind the name */
 	bool (*check)(void);
@@ -2015,6 +2075,12 @@ static const struct {
 	{ "round=24", rounds_up },
 	{ "pool=20", has_pool },
 	{ "single", is_single },
+	{ "once", maps_once },
+	{ "single late=300", frees_late },
+	{ "dont-copy", keeps_from_children },
+	{ "retries", faults_twice },
+	{ "interrupts", interrupts },
+	{ "no-devices", refuses_devices },
 	/* Conditions. */
 	{ "at fault if size=17 do sigbus", if_size },
 	{ "at fault if buffer=2 do sigbus", if_buffer },

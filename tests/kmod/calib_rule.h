@@ -239,6 +239,12 @@ enum calib_option {
 	CALIB_OPT_ROUND,
 	CALIB_OPT_POOL,
 	CALIB_OPT_SINGLE,
+	CALIB_OPT_ONCE,
+	CALIB_OPT_LATE,
+	CALIB_OPT_DONT_COPY,
+	CALIB_OPT_RETRIES,
+	CALIB_OPT_INTERRUPTS,
+	CALIB_OPT_NO_DEVICES,
 	CALIB_NUM_OPTIONS
 };
 
@@ -257,6 +263,12 @@ static const char *const calib_options[] = {
 	[CALIB_OPT_ROUND] = "round",
 	[CALIB_OPT_POOL] = "pool",
 	[CALIB_OPT_SINGLE] = "single",
+	[CALIB_OPT_ONCE] = "once",
+	[CALIB_OPT_LATE] = "late",
+	[CALIB_OPT_DONT_COPY] = "dont-copy",
+	[CALIB_OPT_RETRIES] = "retries",
+	[CALIB_OPT_INTERRUPTS] = "interrupts",
+	[CALIB_OPT_NO_DEVICES] = "no-devices",
 };
 
 #define CALIB_MAX_CONDITIONS 8

@@ -31,6 +31,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/dma-heap.h>
 
 #ifdef CONFIG_X86
@@ -299,6 +300,7 @@ static const struct calib_row calib_rows[] = {
  * @mm:		that mapped it first; only compared
  * @spare:	pages that are not its own (CALIB_DO_BLANK, CALIB_DO_COPY)
  * @faulted:	a bit for each page that did
+ * @tried:	likewise, but in vain (CALIB_OPT_RETRIES)
  * @faulting:	faults that have begun and not ended
  * @number:	it is the n-th of its exporter
  * @mmaps:	so far
@@ -307,8 +309,10 @@ static const struct calib_row calib_rows[] = {
  * @ends:	so far
  * @attaches:	so far
  * @dir:	of the last SYNC
+ * @interrupted:	the last begin of a SYNC was (CALIB_OPT_INTERRUPTS)
  * @read_only:	its file descriptor is
  * @leaked:	it is in the list of leaked ones
+ * @late:	frees it
  */
 struct calib_buf {
 	struct kref ref;
@@ -330,6 +334,7 @@ struct calib_buf {
 	const struct mm_struct *mm;
 	struct page **spare;
 	unsigned long *faulted;
+	unsigned long *tried;
 	atomic_t faulting;
 	unsigned int number;
 	unsigned int mmaps;
@@ -338,8 +343,10 @@ struct calib_buf {
 	unsigned int ends;
 	unsigned int attaches;
 	enum dma_data_direction dir;
+	bool interrupted;
 	bool read_only;
 	bool leaked;
+	struct delayed_work late;
 };
 
 /**
@@ -527,9 +534,12 @@ static struct page **calib_take_over(const struct calib_row *row, unsigned long 
 	return pages;
 }
 
-static void calib_buf_free(struct kref *ref)
+/* Buffers that nobody uses any more, and are not freed yet. */
+static struct workqueue_struct *calib_late_queue;
+static atomic_t calib_late;
+
+static void calib_buf_free(struct calib_buf *buf)
 {
-	struct calib_buf *buf = container_of(ref, struct calib_buf, ref);
 	struct calib_rule *rule = buf->row->rule;
 	unsigned int i;
 
@@ -539,6 +549,7 @@ static void calib_buf_free(struct kref *ref)
 	}
 	calib_free_pages(buf->spare, buf->count);
 	kvfree(buf->faulted);
+	kvfree(buf->tried);
 	iput(buf->inode);
 	kref_put(&buf->file->ref, calib_file_free);
 
@@ -549,9 +560,30 @@ static void calib_buf_free(struct kref *ref)
 	kfree(buf);
 }
 
+static void calib_buf_free_late(struct work_struct *work)
+{
+	calib_buf_free(container_of(to_delayed_work(work), struct calib_buf, late));
+	atomic_dec(&calib_late);
+}
+
+static void calib_buf_unused(struct kref *ref)
+{
+	struct calib_buf *buf = container_of(ref, struct calib_buf, ref);
+	struct calib_rule *rule = buf->row->rule;
+
+	if (!rule || !rule->options[CALIB_OPT_LATE]) {
+		calib_buf_free(buf);
+		return;
+	}
+	atomic_inc(&calib_late);
+	INIT_DELAYED_WORK(&buf->late, calib_buf_free_late);
+	queue_delayed_work(calib_late_queue, &buf->late,
+			   msecs_to_jiffies(rule->options[CALIB_OPT_LATE]));
+}
+
 static void calib_buf_put(struct calib_buf *buf)
 {
-	kref_put(&buf->ref, calib_buf_free);
+	kref_put(&buf->ref, calib_buf_unused);
 }
 
 /* Rules. All of this is inside the buffer's lock. */
@@ -953,6 +985,10 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 			goto out;
 		index %= buf->count;
 	}
+	if (rule && rule->options[CALIB_OPT_RETRIES] && !test_and_set_bit(index, buf->tried)) {
+		ret = VM_FAULT_NOPAGE;
+		goto out;
+	}
 	buf->faults++;
 	if ((flags & CALIB_SIGBUS) && buf->faults % 8 == 0)
 		goto out;
@@ -1227,6 +1263,8 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 
 	if (is_cow_mapping(vma->vm_flags) && !(row->flags & CALIB_PRIVATE))
 		return -EINVAL;
+	if (rule && rule->options[CALIB_OPT_ONCE] && READ_ONCE(buf->vmas))
+		return -EBUSY;
 	WARN((row->flags & CALIB_WARNS), "dmabuf_calib: a warning, as asked for\n");
 	if (row->flags & CALIB_TAINTS)
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
@@ -1270,6 +1308,8 @@ static int calib_buf_mmap(struct calib_buf *buf, struct vm_area_struct *vma)
 	if (!(row->flags & CALIB_EXPANDABLE))
 		vm_flags_set(vma, VM_DONTEXPAND);
 	vm_flags_set(vma, VM_DONTDUMP);
+	if (rule && rule->options[CALIB_OPT_DONT_COPY])
+		vm_flags_set(vma, VM_DONTCOPY);
 	switch (map->how) {
 	case CALIB_FAULT:
 	case CALIB_HUGE:
@@ -1474,6 +1514,14 @@ static int calib_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_directio
 
 	if (buf->row->flags & CALIB_BEGIN_FAILS)
 		return -EIO;
+	if (rule && rule->options[CALIB_OPT_INTERRUPTS]) {
+		mutex_lock(&buf->lock);
+		buf->interrupted = !buf->interrupted;
+		ret = buf->interrupted ? -EINTR : 0;
+		mutex_unlock(&buf->lock);
+		if (ret)
+			return ret;
+	}
 	/* It may not, for then nothing is lost. */
 	if (rule && rule->options[CALIB_OPT_SYNC_MOVES])
 		calib_move(buf);
@@ -1526,9 +1574,13 @@ static struct sg_table *calib_map_dma_buf(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
 	struct calib_buf *buf = attach->dmabuf->priv;
-	struct sg_table *sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
+	const struct calib_rule *rule = buf->row->rule;
+	struct sg_table *sgt;
 	int ret;
 
+	if (rule && rule->options[CALIB_OPT_NO_DEVICES])
+		return ERR_PTR(-EPERM);
+	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&buf->lock);
@@ -1597,12 +1649,13 @@ static int calib_charge(struct calib_buf *buf)
 	unsigned long pool = rule->options[CALIB_OPT_POOL];
 
 	buf->faulted = kvcalloc(BITS_TO_LONGS(buf->count), sizeof(long), GFP_KERNEL);
+	buf->tried = kvcalloc(BITS_TO_LONGS(buf->count), sizeof(long), GFP_KERNEL);
 	buf->number = atomic_inc_return(&rule->made);
 	if ((atomic_inc_return(&rule->alive) > 1) & !!rule->options[CALIB_OPT_SINGLE])
 		return -EBUSY;
 	if (pool && atomic_long_read(&rule->used) > pool)
 		return -ENOMEM;
-	return buf->faulted ? 0 : -ENOMEM;
+	return buf->faulted && buf->tried ? 0 : -ENOMEM;
 }
 
 static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
@@ -1647,7 +1700,8 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	if (!ret && !buf->pages)
 		buf->pages = calib_alloc_pages(buf->row, buf->count);
 	if (!buf->pages) {
-		calib_buf_put(buf);
+		/* Nobody has seen it. */
+		calib_buf_free(buf);
 		return ret ?: -ENOMEM;
 	}
 
@@ -1658,7 +1712,7 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	exp_info.priv = buf;
 	dmabuf = dma_buf_export(&exp_info);
 	if (IS_ERR(dmabuf)) {
-		calib_buf_put(buf);
+		calib_buf_free(buf);
 		return PTR_ERR(dmabuf);
 	}
 	buf->dmabuf = dmabuf;
@@ -2286,9 +2340,12 @@ static int __init calib_init(void)
 {
 	int ret;
 
+	calib_late_queue = alloc_workqueue("dma_calib", WQ_UNBOUND, 0);
+	if (!calib_late_queue)
+		return -ENOMEM;
 	ret = alloc_chrdev_region(&calib_dev, 0, CALIB_MINORS, "dma_calib");
 	if (ret)
-		return ret;
+		goto err_queue;
 	cdev_init(&calib_cdev, &calib_fops);
 	calib_cdev.owner = THIS_MODULE;
 	ret = cdev_add(&calib_cdev, calib_dev, CALIB_MINORS);
@@ -2315,6 +2372,8 @@ err_cdev:
 	cdev_del(&calib_cdev);
 err_region:
 	unregister_chrdev_region(calib_dev, CALIB_MINORS);
+err_queue:
+	destroy_workqueue(calib_late_queue);
 	return ret;
 }
 module_init(calib_init);
@@ -2325,6 +2384,9 @@ static void __exit calib_exit(void)
 	unsigned int i;
 
 	calib_free_leaked();
+	while (atomic_read(&calib_late))
+		msleep(20);
+	destroy_workqueue(calib_late_queue);
 	calib_free_pages(calib_let_go.pages, calib_let_go.count);
 	debugfs_remove_recursive(calib_debugfs);
 	for (i = 0; i < calib_num_rules; i++) {
