@@ -28,6 +28,7 @@ struct exercise {
 };
 
 #define EXERCISE_ARGS 6
+#define EXERCISE_MOST_OPS 64
 
 /*
  * A step: what, by whom, and with which arguments. It means the same whatever came
@@ -48,7 +49,10 @@ struct exercise_op {
 	const char *name;
 	const char *description;
 	unsigned int weight;	/* how often it is drawn; 0: only where nothing else can be */
-	bool main;		/* always process 0, and no thread */
+	bool main;		/* always by process 0 */
+	bool unthreaded;	/* never by a thread */
+	bool begins;		/* a walk may begin with it, whatever came before */
+	bool needed;		/* no buffer's life is without it */
 
 	/* Draws who and the arguments; false: it is impossible now. */
 	bool (*draw)(struct exercise_step *step);

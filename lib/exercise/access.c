@@ -324,6 +324,7 @@ const struct exercise_op op_store = {
 	.name = "store",
 	.description = "words are written, by the CPU or the kernel",
 	.weight = 40,
+	.needed = true,
 	.draw = ex_draw_access,
 	.run = run_store,
 };
@@ -332,6 +333,7 @@ const struct exercise_op op_load = {
 	.name = "load",
 	.description = "words are read",
 	.weight = 30,
+	.needed = true,
 	.draw = ex_draw_access,
 	.run = run_load,
 };

@@ -30,7 +30,7 @@ static bool draw_alloc(struct exercise_step *step)
 		step->arg[0] = 512;
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
-	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(6);
+	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(4);
 	return true;
 }
 
@@ -288,8 +288,8 @@ static void run_move(const struct exercise_step *step)
 	bool begun = false, moved;
 	char why[256];
 
-	if (!model->buffer || model->no_moves || !ex_way_is_open(ex->ways[0], &buf, 0) || buf.dev < 0 ||
-	    (!model->handle && ex->exporter->kind->close_handle))
+	if (!model->buffer || model->no_moves || !ex_way_is_open(ex->ways[0], &buf, 0) ||
+	    ((buf.dev < 0 || !model->handle) && ex->exporter->kind->close_handle))
 		return;
 	/* A device that uses it may keep it where it is. */
 	for (unsigned int i = 0; i < IMPORTERS; i++)
@@ -413,36 +413,39 @@ static void run_pressure(const struct exercise_step *step)
 		ex_refused(errno);
 }
 
-static void drop_mine(void)
+/* Everything but the mappings goes, and then these. */
+static void close_all(void)
 {
-	for (unsigned int i = 0; i < SLOTS; i++)
-		if (ex_my()->slot[i].addr)
-			ex_forget(&ex_my()->slot[i]);
+	struct dmabuf buf = { .exporter = ex->exporter, .fd = -1 };
+
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i] >= 0)
+			drop_import(i);
 	for (unsigned int i = 0; i < FDS; i++) {
 		if (ex_my()->fd[i] >= 0)
 			close(ex_my()->fd[i]);
 		ex_my()->fd[i] = -1;
 	}
-}
-
-/* Nobody keeps anything of it. */
-void ex_drop_all(void)
-{
-	struct dmabuf buf = { .exporter = ex->exporter, .fd = -1 };
-
-	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
-		if (model->process[i].pid)
-			ex_end_process(i, false);
-	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i] >= 0)
-			drop_import(i);
-	drop_mine();
 	buf.dev = ex_my_dev();
 	buf.handle = model->handle;
 	dmabuf_close(&buf);
 	if (buf.dev != ex_my()->dev)
 		ex_my()->dev = -1;
 	model->handle = 0;
+}
+
+/* Nobody keeps anything of it; all is compared while they do, and when only mappings do. */
+void ex_drop_all(void)
+{
+	ex_compare_everywhere();
+	close_all();
+	ex_compare_everywhere();
+	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
+		if (model->process[i].pid)
+			ex_end_process(i, false);
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (ex_my()->slot[i].addr)
+			ex_forget(&ex_my()->slot[i]);
 	ex_judge_freed();
 }
 
@@ -450,7 +453,7 @@ static void run_drop(const struct exercise_step *step)
 {
 	if (!model->buffer)
 		return;
-	ex_say("all mappings are unmapped, all is closed, other processes end");
+	ex_say("all is compared and unmapped, all is closed, other processes end");
 	ex_drop_all();
 }
 
@@ -459,6 +462,8 @@ const struct exercise_op op_alloc = {
 	.description = "a buffer is allocated, of some pages, or read-only",
 	.weight = 30,
 	.main = true,
+	.begins = true,
+	.needed = true,
 	.draw = draw_alloc,
 	.run = run_alloc,
 };
@@ -493,7 +498,6 @@ const struct exercise_op op_move = {
 	.name = "move",
 	.description = "the exporter moves it",
 	.weight = 12,
-	.main = true,
 	.draw = ex_draw_access,
 	.run = run_move,
 };
@@ -545,6 +549,7 @@ const struct exercise_op op_drop = {
 	.description = "nobody keeps anything of it",
 	.weight = 4,
 	.main = true,
+	.needed = true,
 	.draw = draw_any,
 	.run = run_drop,
 };

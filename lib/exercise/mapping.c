@@ -33,7 +33,10 @@ static bool draw_map(struct exercise_step *step)
 	for (i = 0; i < 11; i++)
 		if (ex_once_in(i == 1 || i == 10 ? 16 : 8))
 			step->arg[2] |= 1u << i;
-	if (model->read_only && !ex_once_in(4))
+	/* Where the fd is for reading, who writes comes in another way. */
+	if (model->read_only && ways > 1 && ex_once_in(2))
+		step->arg[1] = 1 + ex_below(ways - 1);
+	else if (model->read_only && !ex_once_in(4))
 		step->arg[2] |= FLAG_READ;
 	ex_draw_part(step->arg + 3, model->pages);
 	return true;
@@ -472,6 +475,7 @@ const struct exercise_op op_map = {
 	.name = "map",
 	.description = "it is mapped: by a way in, a part, with rights, flags, at an address",
 	.weight = 30,
+	.needed = true,
 	.draw = draw_map,
 	.run = run_map,
 };

@@ -203,7 +203,7 @@ bool ex_draw_access(struct exercise_step *step);
 /* process.c */
 void ex_end_process(unsigned int i, bool killed);
 void ex_take(const struct exercise_step *step);
-void ex_compare_mine(void);
+void ex_compare_everywhere(void);
 void ex_tell(unsigned int i, const struct exercise_step *order);
 
 extern const struct exercise_op op_alloc;

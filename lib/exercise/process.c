@@ -188,7 +188,7 @@ void ex_take(const struct exercise_step *step)
 {
 	pthread_t thread;
 
-	if (step->who & EXERCISE_THREAD && !exercise_ops[step->op]->main) {
+	if (step->who & EXERCISE_THREAD && !exercise_ops[step->op]->unthreaded) {
 		dmabuf_require(!pthread_create(&thread, NULL, in_thread, (void *)step),
 			       "no thread: %s", strerror(errno));
 		pthread_join(thread, NULL);
@@ -199,11 +199,21 @@ void ex_take(const struct exercise_step *step)
 	ex_judge_freed();
 }
 
-void ex_compare_mine(void)
+static void compare_mine(void)
 {
 	for (unsigned int i = 0; i < SLOTS; i++)
 		if (ex_my()->slot[i].addr)
 			ex_compare(&ex_my()->slot[i], 0, true);
+}
+
+void ex_compare_everywhere(void)
+{
+	struct exercise_step order = { .op = 0xfd };
+
+	compare_mine();
+	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
+		if (model->process[i].pid)
+			ex_tell(i, &order);
 }
 
 /* What was handed over comes with the order. */
@@ -229,7 +239,7 @@ static void serve(void)
 
 	while (receive(&order) && order.op != 0xff) {
 		if (order.op == 0xfd)
-			ex_compare_mine();
+			compare_mine();
 		else if (order.op != 0xfe)
 			ex_take(&order);
 		send(ex_my()->pair[1], "", 1, MSG_NOSIGNAL);
@@ -254,6 +264,7 @@ const struct exercise_op op_stranger = {
 	.description = "a process that knows nothing of the buffer",
 	.weight = 10,
 	.main = true,
+	.unthreaded = true,	/* its children would die with the thread */
 	.draw = draw_stranger,
 	.run = run_stranger,
 };
@@ -263,6 +274,7 @@ const struct exercise_op op_fork = {
 	.description = "a process that has all that this one has",
 	.weight = 5,
 	.main = true,
+	.unthreaded = true,	/* its children would die with the thread */
 	.draw = draw_fork,
 	.run = run_fork,
 };

@@ -39,14 +39,17 @@ static void find(const struct dmabuf_exporter_kind *kind)
 static bool move(struct dmabuf *buf)
 {
 	struct dma_calib_fd data = { .fd = buf->fd };
-	int ret = ioctl(buf->dev, DMA_CALIB_IOCTL_MOVE, &data);
+	/* Any file of the device will do. */
+	int dev = buf->dev < 0 ? open(buf->exporter->path, O_RDWR | O_CLOEXEC) : buf->dev;
+	int ret = ioctl(dev, DMA_CALIB_IOCTL_MOVE, &data) ? errno : 0;
 
+	if (dev >= 0 && buf->dev < 0)
+		close(dev);
 	/* Nothing but the CPU mapping is left that could hold it in place. */
-	dmabuf_must("PIN", !ret || errno != EBUSY,
+	dmabuf_must("PIN", ret != EBUSY,
 		    "%s cannot move the buffer: something holds it in place\n",
 		    buf->exporter->name);
-	dmabuf_require(!ret, "%s cannot move the buffer: %s", buf->exporter->name,
-		       strerror(errno));
+	dmabuf_require(!ret, "%s cannot move the buffer: %s", buf->exporter->name, strerror(ret));
 	return true;
 }
 
