@@ -191,6 +191,9 @@ static bool alike(const struct taken *a, const struct taken *b)
 	return false;
 }
 
+/* Steps, of a walk that is printed. */
+#define SHORT_ENOUGH 50
+
 struct shrink {
 	const struct exercise *exercise;
 	struct taken failure;
@@ -215,6 +218,24 @@ static bool still_fails(struct shrink *s, struct walk *walk)
 static bool time_left(const struct shrink *s)
 {
 	return since(&s->start) < s->seconds;
+}
+
+/* A walk is many buffers' lives: the last one may do, or the last few. */
+static void drop_lives(struct shrink *s, struct walk *walk)
+{
+	static struct walk less;
+
+	for (unsigned int i = walk->count, tries = 0; i-- > 1 && tries < 8 && time_left(s); ) {
+		if (!exercise_ops[walk->step[i].op]->begins)
+			continue;
+		less.count = walk->count - i;
+		memcpy(less.step, walk->step + i, less.count * sizeof(less.step[0]));
+		tries++;
+		if (still_fails(s, &less)) {
+			*walk = less;
+			return;
+		}
+	}
 }
 
 /* Delta debugging: without ever smaller parts. */
@@ -355,20 +376,40 @@ static void tell_story(const struct walk *walk, enum igt_log_level level)
 	}
 }
 
-/* Ends the dynamic subtest with the failure and the shortest walk that still has it. */
-static void report(struct shrink *s, const struct walk *walk, unsigned int before,
-		   const char *how) __attribute__((noreturn));
-static void report(struct shrink *s, const struct walk *walk, unsigned int before,
-		   const char *how)
+/*
+ * The options by which it is taken again; a long one is drawn again, as far as it came. To
+ * be freed.
+ */
+static char *replay_args(const struct walk *walk, uint64_t seed, bool given,
+			 unsigned int steps)
 {
-	char *line = walk_line(walk);
+	char *line, *args = NULL;
+	int len;
+
+	if (walk->count > SHORT_ENOUGH && !given) {
+		len = asprintf(&args, "--seed %llu --steps %u", (unsigned long long)seed,
+			       steps);
+	} else {
+		line = walk_line(walk);
+		len = asprintf(&args, "--replay %s", line);
+		free(line);
+	}
+	igt_assert_f(len > 0, "no memory for a line\n");
+	return args;
+}
+
+/* Ends the dynamic subtest with the failure and the shortest walk that still has it. */
+static void report(struct shrink *s, const struct walk *walk, const char *how, char *args)
+	__attribute__((noreturn));
+static void report(struct shrink *s, const struct walk *walk, const char *how, char *args)
+{
 
 	dmabuf_print_violation(s->failure.text);
 	igt_critical("a walk of %u steps%s:\n", walk->count, how);
 	tell_story(walk, IGT_LOG_CRITICAL);
-	igt_critical("replay it: %s --run-subtest walk --dynamic-subtest %s --replay %s\n",
-		     igt_test_name(), s->exercise->exporter->name, line);
-	free(line);
+	igt_critical("replay it: %s --run-subtest walk --dynamic-subtest %s %s\n",
+		     igt_test_name(), s->exercise->exporter->name, args);
+	free(args);
 	igt_fail(IGT_EXIT_FAILURE);
 }
 
@@ -391,6 +432,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 	if (seconds && still_fails(&s, &walk)) {
 		unsigned int was;
 
+		drop_lives(&s, &walk);
 		do {
 			was = walk.count;
 			drop_steps(&s, &walk);
@@ -406,7 +448,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 		snprintf(how, sizeof(how), "%s%s", origin, seconds ?
 			 ", which did not fail again" : "");
 	}
-	report(&s, &walk, before, how);
+	report(&s, &walk, how, replay_args(&walk, seed, given, before));
 }
 
 static void say_what_was_seen(const struct exercise_counts *before)

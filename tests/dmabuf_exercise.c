@@ -66,15 +66,16 @@ static const char *const cases[] = {
 };
 
 static const char *replay;
-static struct walk_limits limits = { .seed = 1 };
+static struct walk_limits limits = { .seed = 1, .shrink = -1 };
 
-enum { OPT_SEED = 0x1000, OPT_STEPS, OPT_SECONDS, OPT_REPLAY };
+enum { OPT_SEED = 0x1000, OPT_STEPS, OPT_SECONDS, OPT_SHRINK, OPT_REPLAY };
 
 static const struct option options[] = {
 	{ "disruptive", no_argument, NULL, 'D' },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "steps", required_argument, NULL, OPT_STEPS },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
+	{ "shrink", required_argument, NULL, OPT_SHRINK },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ }
 };
@@ -85,6 +86,8 @@ static const char help[] =
 	"  --steps N                   at most so many steps a walk (DMABUF_EXERCISE_STEPS)\n"
 	"  --seconds S                 walk for so long on each exporter\n"
 	"                              (DMABUF_EXERCISE_SECONDS)\n"
+	"  --shrink S                  shorten a walk that failed for so long; 0: not at all\n"
+	"                              (DMABUF_EXERCISE_SHRINK)\n"
 	"  --replay LINE               take this walk, as a failure prints it, and no other\n";
 
 static bool number(const char *text, double most, double *value)
@@ -118,6 +121,11 @@ static bool set(int opt, const char *text)
 		limits.seconds = value;
 		limits.again = true;
 		return true;
+	case OPT_SHRINK:
+		if (!number(text, 1e9, &value))
+			return false;
+		limits.shrink = value;
+		return true;
 	case OPT_REPLAY:
 		replay = text;
 		if (walk_parse(text, &walk, why, sizeof(why)))
@@ -142,6 +150,7 @@ static void read_environment(void)
 		{ "DMABUF_EXERCISE_SEED", OPT_SEED },
 		{ "DMABUF_EXERCISE_STEPS", OPT_STEPS },
 		{ "DMABUF_EXERCISE_SECONDS", OPT_SECONDS },
+		{ "DMABUF_EXERCISE_SHRINK", OPT_SHRINK },
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -167,14 +176,14 @@ int igt_main_args("", options, help, option, NULL)
 {
 	igt_fixture() {
 		read_environment();
-		limits.shrink = MORE_SHRINK;
 		if (!limits.steps && !limits.seconds && !replay) {
 			limits.steps = DEFAULT_STEPS;
 			limits.seconds = DEFAULT_SECONDS;
-			limits.shrink = DEFAULT_SHRINK;
+			limits.shrink = limits.shrink < 0 ? DEFAULT_SHRINK : limits.shrink;
 		} else if (!limits.steps) {
 			limits.steps = MORE_STEPS;
 		}
+		limits.shrink = limits.shrink < 0 ? MORE_SHRINK : limits.shrink;
 		dmabuf_find_devices();
 		gup_representatives();
 		gup_reader();
