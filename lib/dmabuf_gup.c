@@ -95,8 +95,7 @@ void gup_prepare(const struct gup_user *user, size_t length)
 	dmabuf_setup("setting up %s", user->name);
 	user->setup(length);
 
-	p = map_control(length);
-	dmabuf_touch(p, length);
+	p = map_touched_control(length);
 
 	dmabuf_setup("trying %s on a memfd", user->name);
 	ret = user->attempt(p, length);

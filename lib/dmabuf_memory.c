@@ -55,6 +55,11 @@ void *map_control(size_t length)
 	return p;
 }
 
+void *map_touched_control(size_t length)
+{
+	return memset(map_control(length), 1, length);
+}
+
 struct named_page named_page(unsigned int index, size_t length)
 {
 	const size_t page = page_size();

@@ -39,6 +39,9 @@ void *reserve(size_t length);
  */
 void *map_control(size_t length);
 
+/* The same, every page of it written. */
+void *map_touched_control(size_t length);
+
 /*
  * for_each_named_page:
  *

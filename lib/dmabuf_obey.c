@@ -41,6 +41,19 @@ void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, 
 	return p;
 }
 
+void dmabuf_must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *way, void *p,
+			     uint32_t seed, bool was_pfnmap, const char *what)
+{
+	char after[128];
+
+	snprintf(after, sizeof(after), "read after %s", what);
+	dmabuf_stage("reading %s (%s) after %s", buf->exporter->name, way->name, what);
+	pattern_must_be("WHOLE", p, buf->size, seed, after);
+	dmabuf_must("PFNMAP", !was_pfnmap || proc_is_pfnmap(p),
+		    "%s, mapped through the %s: VM_PFNMAP before %s and not after\n%s\n",
+		    buf->exporter->name, way->name, what, proc_evidence(p));
+}
+
 void dmabuf_touch_reading(const void *addr, size_t length)
 {
 	const size_t page = page_size();

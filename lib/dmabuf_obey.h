@@ -35,6 +35,16 @@ void dmabuf_must_obey(const struct dmabuf *buf, const struct dmabuf_way *way,
 void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, uint32_t seed);
 
 /*
+ * dmabuf_must_be_unharmed:
+ *
+ * No word of a mapping p of all of the buffer, which dmabuf_map_filled() filled, is lost
+ * (WHOLE), and it is VM_PFNMAP if it was (PFNMAP). what: that which was done to it.
+ * In a dmabuf_limited() block.
+ */
+void dmabuf_must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *way, void *p,
+			     uint32_t seed, bool was_pfnmap, const char *what);
+
+/*
  * dmabuf_moves:
  *
  * Makes the exporter move the buffer and says whether it did, by a mapping p of all of

@@ -162,14 +162,20 @@ struct proc_vma proc_must_be_pfnmap(const void *addr, const char *what)
 	return vma;
 }
 
+bool proc_is_pfnmap(const void *addr)
+{
+	struct proc_vma vma = proc_vma(addr);
+
+	return proc_vma_has(&vma, "pf");
+}
+
 /* Touched pages of a memfd are accounted, or there is nothing to see here. */
 static bool accounts_memfd(void)
 {
 	const size_t length = 4 * page_size();
 	struct proc_vma vma;
-	char *p = map_control(length);
+	void *p = map_touched_control(length);
 
-	memset(p, 1, length);
 	vma = proc_vma(p);
 	munmap(p, length);
 	return vma.rss == length;

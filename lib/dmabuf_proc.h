@@ -29,6 +29,9 @@ struct proc_vma proc_vma(const void *addr);
 /* Whether VmFlags has this code of two letters, such as "pf". */
 bool proc_vma_has(const struct proc_vma *vma, const char *code);
 
+/* Whether the VMA that holds addr is VM_PFNMAP ("pf"). Skips as proc_vma() does. */
+bool proc_is_pfnmap(const void *addr);
+
 /*
  * proc_is_inherited, proc_must_be_inherited:
  *

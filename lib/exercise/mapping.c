@@ -404,7 +404,7 @@ static void run_remap(const struct exercise_step *step)
 	}
 }
 
-/* What madvise() may do to it, or must not: dmabuf_mm has all advice, and the sources. */
+/* What madvise() may do to it, or must not: dmabuf_range has all advice, and the sources. */
 static const struct { int advice; const char *name; bool refused; } advices[] = {
 	{ MADV_WILLNEED, "MADV_WILLNEED" },
 	{ MADV_RANDOM, "MADV_RANDOM" },
