@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf access
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: access by other processes
  * Description: Access to a mapping by another process, through /proc/PID/mem or
  *              ptrace, needs no pages where the exporter has a vm_ops->access: it
  *              may work. If it does, it moves the right bytes and keeps nothing.
+ *
+ * SUBTEST: mem-%s
+ * Description: /proc/PID/mem moves the right bytes, or is refused.
+ *
+ * SUBTEST: ptrace-%s
+ * Description: PTRACE_PEEKDATA and PTRACE_POKEDATA move the right bytes, or are refused.
+ *
+ * SUBTEST: moves-%s
+ * Description: Such an access keeps nothing that would hold up a move.
+ *
+ * arg[1].values: fd, native
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf account
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: accounting
  * Description: The mapping of a DMA buffer is VM_PFNMAP: the kernel counts none of its
  *              pages as memory of those who map it, and locks none.
+ *
+ * SUBTEST: mlock-%s
+ * Description: Neither mlock() nor mlockall() locks a page of it.
+ *
+ * SUBTEST: memcg-%s
+ * Description: A memory cgroup does not count it.
+ *
+ * arg[1].values: fd, native
  */
 #include <sched.h>
 #include <sys/mount.h>

@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf bounds
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: mapping bounds
  * Description: A mapping shows the buffer, the right part of it, and nothing
  *              behind its end; and what is left of a mapping when a part is taken
  *              away goes on to obey.
+ *
+ * SUBTEST: length-%s
+ * Description: A mapping that reaches out of the buffer is refused.
+ *
+ * SUBTEST: grow-%s
+ * Description: mremap() lets no mapping grow.
+ *
+ * SUBTEST: part-%s
+ * Description: What is left of a mapping whose part was taken away goes on to obey.
+ *
+ * SUBTEST: offset-%s
+ * Description: A mapping at an offset shows what is there in the buffer.
+ *
+ * arg[1].values: fd, native, import
  */
 #include "dmabuf.h"
 #include "dmabuf_checks.h"

@@ -1,8 +1,29 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf cpu
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: CPU access
  * Description: CPU access to a DMA buffer works, to every page of it, through
  *              every mapping, and for as long as there is a mapping.
+ *
+ * SUBTEST: readwrite-%s
+ * Description: Every word reads back as written.
+ *
+ * SUBTEST: two-mappings-%s
+ * Description: Two mappings show the same buffer.
+ *
+ * SUBTEST: life-close-%s
+ * Description: The mapping outlives file descriptor, handle and device.
+ *
+ * SUBTEST: life-fork-%s
+ * Description: The mapping of a forked child outlives them, too.
+ *
+ * SUBTEST: life-freed-%s
+ * Description: With its last mapping the buffer is freed.
+ *
+ * arg[1].values: fd, native, import
  */
 #include <linux/dma-buf.h>
 #include <sys/stat.h>

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf exercise
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: random walks
  * Description: A random walk over everything that an exporter can see of its user, on a
  *              model that knows what each word and each mapping must be. What fails is
  *              shortened to the walk that shows it.
+ *
+ * SUBTEST: walk
+ * Description: The contract holds at every step of a walk drawn from a seed.
+ *
+ * SUBTEST: cases
+ * Description: The contract holds on the walks that once found something.
  */
 #include "dmabuf.h"
 #include "dmabuf_contract.h"

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf find
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: exporters
  * Description: Which exporters this machine has, and whether those are there
  *              that should be. The other tests judge what they find: an exporter
  *              that is missing would be missing without a word.
+ *
+ * SUBTEST: expected
+ * Description: The exporters that DMABUF_EXPECT names are there.
+ *
+ * SUBTEST: makes-buffers
+ * Description: Each exporter that was found makes a buffer that can be mapped.
  */
 #include "dmabuf.h"
 #include "dmabuf_contract.h"

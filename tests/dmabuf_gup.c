@@ -1,9 +1,32 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf gup
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: get_user_pages
  * Description: Every user of get_user_pages is refused on a mapping of a DMA
  *              buffer, whatever way the mapping was made, before and after its
  *              pages were touched.
+ *
+ * SUBTEST: %s-%s-%s
+ * Description: A user of get_user_pages is refused with EFAULT.
+ *
+ * arg[1].values: vmsplice, o-direct-read, o-direct-write, io-uring-fixed, rdma-reg-mr
+ * arg[2].values: fd, native, import
+ * arg[3].values: untouched, touched
+ */
+/**
+ * SUBTEST: %s-fd-%s
+ * Description: A user of get_user_pages is refused with EFAULT that comes to the pages by
+ *              the same path in the kernel as one of the others.
+ *
+ * arg[1].values: process-vm-readv, process-vm-writev, get-mempolicy, futex-shared
+ * arg[1].values: af-xdp-umem, msg-zerocopy, io-uring-send-zc, io-uring-update
+ * arg[1].values: io-uring-buf-ring, io-uring-no-mmap, aio-read, v4l2-userptr
+ * arg[1].values: nvme-passthrough, scsi-passthrough, rdma-reg-mr-read, rdma-on-demand
+ * arg[1].values: gup-test
+ * arg[2].values: untouched, touched
  */
 #include "dmabuf.h"
 #include "dmabuf_checks.h"

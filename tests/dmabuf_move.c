@@ -1,8 +1,28 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf move
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: moves
  * Description: The exporter may move the buffer at any time: a CPU mapping
  *              follows, with unchanged contents, and GUP stays refused.
+ *
+ * SUBTEST: contents-%s
+ * Description: Mappings follow a move, with unchanged contents.
+ *
+ * SUBTEST: race-%s
+ * Description: Threads that use it meanwhile lose no write, and pin nothing.
+ *
+ * arg[1].values: fd, native, import
+ */
+/**
+ * SUBTEST: refused-%s-%s
+ * Description: A user of get_user_pages is refused before and after a move, and
+ *              does not hold it up.
+ *
+ * arg[1].values: vmsplice, o-direct-read, o-direct-write, io-uring-fixed
+ * arg[2].values: fd, native, import
  */
 #include <pthread.h>
 #include <signal.h>

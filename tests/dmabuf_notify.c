@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf notify
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: KVM guests
  * Description: A KVM guest maps a buffer without get_user_pages, by page tables of
  *              its own: they give what the mapping gives, from the first access on,
  *              follow when the exporter moves the buffer, and never give more.
+ *
+ * SUBTEST: kvm-store-%s
+ * Description: A guest that stores to a page first gets to write it.
+ *
+ * SUBTEST: kvm-load-%s
+ * Description: A guest that loads from a page first gets to write it later.
+ *
+ * SUBTEST: kvm-move-%s
+ * Description: A guest follows a move.
+ *
+ * SUBTEST: kvm-ro-%s
+ * Description: A guest cannot write to what is read-only.
+ *
+ * arg[1].values: fd, native, import
  */
 #include <inttypes.h>
 

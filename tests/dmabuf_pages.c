@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf pages
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: migration and core dumps
  * Description: Behind the mapping of a DMA buffer the kernel finds no page, to migrate
  *              it or to write it to a core dump.
+ *
+ * SUBTEST: migrate-%s
+ * Description: The kernel finds no page of it to migrate.
+ *
+ * SUBTEST: coredump-%s
+ * Description: A core dump leaves it out.
+ *
+ * arg[1].values: fd, native
  */
 #include <fcntl.h>
 #include <linux/mempolicy.h>

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf range
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: madvise, mremap and userfaultfd
  * Description: What a process asks of the memory management for a range of addresses,
  *              by advice, mremap() or userfaultfd, is refused for VM_PFNMAP, or leaves
  *              the mapping of a DMA buffer what it is.
+ *
+ * SUBTEST: madvise-%s
+ * Description: No advice loses a word of it, or makes it normal memory.
+ *
+ * SUBTEST: mremap-%s
+ * Description: It can be moved to another address, and obeys there.
+ *
+ * SUBTEST: userfaultfd-%s
+ * Description: userfaultfd refuses to watch it.
+ *
+ * arg[1].values: fd, native
  */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>

@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf ro
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: read-only mappings
  * Description: What is mapped or exported read-only stays read-only: nobody
  *              writes through it, and it cannot be made writable.
+ *
+ * SUBTEST: fd
+ * Description: A read-only file descriptor lets nobody write.
+ *
+ * SUBTEST: fd-proc-mem
+ * Description: A read-only file descriptor lets nobody write through /proc/self/mem.
+ *
+ * SUBTEST: mapping-%s
+ * Description: A read-only mapping lets nobody write.
+ *
+ * SUBTEST: private-%s
+ * Description: A private mapping is refused, or keeps its stores to itself.
+ *
+ * arg[1].values: fd, native, import
  */
 #include <fcntl.h>
 

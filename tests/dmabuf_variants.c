@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf variants
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: mapping variants
  * Description: The contract holds however the mapping was made and whatever was
  *              done to it since: a part of the buffer, read-only, private, a second
  *              time, after fork, munmap, mprotect or mremap, small, odd and huge.
+ *
+ * SUBTEST: %s-%s
+ * Description: The contract holds for a mapping that was made or changed like this.
+ *
+ * arg[1].values: last-page, middle, read-only, private, second, again
+ * arg[1].values: fork-child, fork-parent, munmap-first, munmap-last, munmap-middle
+ * arg[1].values: mprotect-page, mprotect-rest, mprotect-back, mremap
+ * arg[1].values: one-page, odd-size, large, huge-2m, huge-64m
+ * arg[2].values: fd, native
  */
 #include "dmabuf.h"
 #include "dmabuf_checks.h"

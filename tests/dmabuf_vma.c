@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: MIT
-/*
+/**
  * TEST: dmabuf vma
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: the view of /proc
  * Description: The mapping of a DMA buffer looks as it must, in /proc: pure
  *              page frames, and no memory that the kernel would account.
+ *
+ * SUBTEST: vmflags-%s
+ * Description: VmFlags has pf and not mm.
+ *
+ * SUBTEST: rss-%s
+ * Description: Rss and Pss stay 0.
+ *
+ * SUBTEST: pagemap-%s
+ * Description: No page shows in pagemap.
+ *
+ * arg[1].values: fd, native, import
  */
 #include "dmabuf.h"
 #include "dmabuf_checks.h"
