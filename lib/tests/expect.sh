@@ -12,7 +12,8 @@
 #	!> PATTERN	stdout has no such line
 #	!2> PATTERN	stderr has no such line
 #
-# A pattern is a shell's and matches a whole line.
+# A pattern is a shell's and matches a whole line. Of times it asks no more than a busy
+# machine can keep: ([1-9].*s) is a limit of 1 s that was kept, and none of 10.
 set -f
 
 table=$1 binary=$2
