@@ -114,7 +114,7 @@ void dmabuf_choose_exporters(void)
 	num_exporters = chosen;
 }
 
-static bool exists(const char *name)
+static bool name_is_taken(const char *name)
 {
 	for_each_dmabuf_exporter(e)
 		if (!strcmp(e->name, name))
@@ -141,7 +141,7 @@ struct dmabuf_exporter *dmabuf_exporter_add(const struct dmabuf_exporter_kind *k
 		*c = '_';
 
 	snprintf(e->name, sizeof(e->name), "%s", name);
-	for (unsigned int n = 2; exists(e->name); n++)
+	for (unsigned int n = 2; name_is_taken(e->name); n++)
 		snprintf(e->name, sizeof(e->name), "%s-%u", name, n);
 	snprintf(e->path, sizeof(e->path), "%s", path);
 	e->kind = kind;
@@ -221,7 +221,7 @@ const char *dmabuf_maps_whole(const struct dmabuf_exporter *e, const struct dmab
 	       "a GEM mmap is of the whole object (drm_vma_offset_exact_lookup_locked())";
 }
 
-static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool read_only)
+static struct dmabuf alloc_buffer(const struct dmabuf_exporter *e, size_t size, bool read_only)
 {
 	struct dmabuf buf = {
 		.exporter = e, .fd = -1, .dev = -1, .read_only = read_only,
@@ -247,12 +247,12 @@ static struct dmabuf alloc(const struct dmabuf_exporter *e, size_t size, bool re
 
 struct dmabuf dmabuf_alloc(const struct dmabuf_exporter *e, size_t size)
 {
-	return alloc(e, size, false);
+	return alloc_buffer(e, size, false);
 }
 
 struct dmabuf dmabuf_alloc_read_only(const struct dmabuf_exporter *e, size_t size)
 {
-	struct dmabuf buf = alloc(e, size, true);
+	struct dmabuf buf = alloc_buffer(e, size, true);
 
 	dmabuf_must("RO", (fcntl(buf.fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
 		    "%s was asked for a read-only file descriptor, and made one that may write\n",

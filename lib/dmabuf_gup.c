@@ -126,7 +126,7 @@ const char *gup_why_not(const struct gup_user *user)
 }
 
 /* Whether it works here; says so if not. Outside of a block a child is to hang first. */
-static bool works(const struct gup_user *user, bool in_block)
+static bool works_here(const struct gup_user *user, bool in_block)
 {
 	const char *why_not = user->may_hang && !in_block ? gup_why_not(user) : NULL;
 	char why[512];
@@ -147,7 +147,7 @@ const struct gup_user *const *gup_representatives(void)
 		return found;
 	looked = true;
 	for_each_gup_user(user)
-		if (user->stands_for_others && works(user, false))
+		if (user->stands_for_others && works_here(user, false))
 			found[count++] = user;
 	return found;
 }
@@ -160,7 +160,7 @@ const struct gup_user *gup_reader(void)
 		return reader;
 	for_each_gup_user(user)
 		if (!reader && user->stands_for_others && user->fast && !user->writes &&
-		    works(user, true))
+		    works_here(user, true))
 			reader = user;
 	return reader;
 }

@@ -85,7 +85,7 @@ static void handle_signals(void)
 }
 
 /* True in the child, with a fresh outcome. */
-static bool begin(int seconds)
+static bool fork_limited(int seconds)
 {
 	struct outcome *o = dmabuf_outcome;
 
@@ -113,7 +113,7 @@ static bool begin(int seconds)
 }
 
 /* Until something may have happened, and no longer than to the deadline. */
-static void nap(int pidfd, long left)
+static void wait_a_while(int pidfd, long left)
 {
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
 
@@ -128,7 +128,7 @@ static void nap(int pidfd, long left)
  * it came to before it hung or died stands. Else the exporter is to blame, unless it was
  * a set-up or a control, or somebody killed it. Returns whether it had to be killed.
  */
-static bool await(char *why, size_t len)
+static bool wait_for_child(char *why, size_t len)
 {
 	struct outcome *o = dmabuf_outcome;
 	int pidfd = syscall(SYS_pidfd_open, child, 0), status = 0;
@@ -139,7 +139,7 @@ static bool await(char *why, size_t len)
 		long left = o->deadline - since_start();
 
 		if (left > 0) {
-			nap(pidfd, left);
+			wait_a_while(pidfd, left);
 		} else if (!killed) {
 			kill(child, SIGKILL);
 			killed = true;
@@ -181,10 +181,10 @@ bool __dmabuf_limited_enter(int seconds)
 	bool killed;
 
 	dmabuf_watch_kernel();
-	if (begin(seconds))
+	if (fork_limited(seconds))
 		return true;
 	o = dmabuf_outcome;
-	killed = await(why, sizeof(why));
+	killed = wait_for_child(why, sizeof(why));
 
 	if (o->verdict == SKIPPED && o->saw.count) {
 		dmabuf_unseen(dmabuf_judged(), "%s", o->text);
@@ -227,11 +227,11 @@ void __dmabuf_limited_leave(void)
 static enum verdict try_in_child(int seconds, void (*fn)(const void *arg), const void *arg,
 				 char *why, size_t len)
 {
-	if (begin(seconds)) {
+	if (fork_limited(seconds)) {
 		fn(arg);
 		dmabuf_conclude(HELD, "%s", "");
 	}
-	await(why, len);
+	wait_for_child(why, len);
 	return dmabuf_outcome->verdict;
 }
 

@@ -11,7 +11,7 @@
 #include "igt.h"
 
 /* The value of a line of smaps, if it is of this field: "Rss:    16 kB". */
-static bool field(const char *line, const char *name, size_t *bytes)
+static bool parse_field(const char *line, const char *name, size_t *bytes)
 {
 	size_t len = strlen(name);
 
@@ -54,9 +54,9 @@ static bool read_vma(const void *addr, struct proc_vma *vma)
 				snprintf(vma->flags, sizeof(vma->flags), "%s", line + 9);
 				complete = true;
 			} else if (inside) {
-				(void)(field(line, "Rss:", &vma->rss) ||
-				       field(line, "Pss:", &vma->pss) ||
-				       field(line, "Locked:", &vma->locked));
+				(void)(parse_field(line, "Rss:", &vma->rss) ||
+				       parse_field(line, "Pss:", &vma->pss) ||
+				       parse_field(line, "Locked:", &vma->locked));
 			}
 		}
 		len -= line - text;

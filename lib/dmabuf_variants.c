@@ -11,7 +11,7 @@
  * Bytes from one page that is looked at to the next: in a large buffer there are too many
  * for all.
  */
-static size_t stride(const struct dmabuf *buf)
+static size_t stamp_stride(const struct dmabuf *buf)
 {
 	const size_t huge = huge_page_size();
 
@@ -20,7 +20,7 @@ static size_t stride(const struct dmabuf *buf)
 
 size_t dmabuf_looked_at(const struct dmabuf *buf, size_t from)
 {
-	const size_t step = stride(buf), last = buf->size - page_size();
+	const size_t step = stamp_stride(buf), last = buf->size - page_size();
 	size_t at = (from + step - 1) / step * step;
 
 	return from <= last && at > last ? last : at;
@@ -35,7 +35,7 @@ size_t dmabuf_variant_size(const struct dmabuf_variant *v, size_t page, size_t h
 }
 
 /* In each page its number: enough to tell whether the right one is there. */
-static uint32_t stamp(size_t offset)
+static uint32_t stamp_of(size_t offset)
 {
 	return 0x5eed0000 ^ (offset / page_size());
 }
@@ -46,7 +46,7 @@ void dmabuf_write_stamps(const struct dmabuf *buf)
 
 	dmabuf_stage("writing to every page of %s", buf->exporter->name);
 	for_each_looked_at(buf, at, 0, buf->size)
-		*(volatile uint32_t *)(p + at) = stamp(at);
+		*(volatile uint32_t *)(p + at) = stamp_of(at);
 	munmap(p, buf->size);
 }
 
@@ -59,9 +59,9 @@ void dmabuf_stamps_must_be_there(const struct dmabuf_mapping *m)
 	for_each_looked_at(m->buf, at, m->offset, m->offset + m->length) {
 		uint32_t is = *(volatile uint32_t *)(m->addr + at - m->offset);
 
-		dmabuf_must("WHOLE", is == stamp(at),
+		dmabuf_must("WHOLE", is == stamp_of(at),
 			    "%s: the page at the offset %zu has %#x in it, not %#x\n",
-			    what, at, is, stamp(at));
+			    what, at, is, stamp_of(at));
 		compared++;
 	}
 	if (compared)
@@ -69,9 +69,9 @@ void dmabuf_stamps_must_be_there(const struct dmabuf_mapping *m)
 }
 
 /* So many n-ths of the buffer, where a page begins that is looked at. */
-static size_t fraction(const struct dmabuf *buf, unsigned int n)
+static size_t fraction_of(const struct dmabuf *buf, unsigned int n)
 {
-	return buf->size / n / stride(buf) * stride(buf);
+	return buf->size / n / stamp_stride(buf) * stamp_stride(buf);
 }
 
 /* Maps a part of the buffer, at addr if that is not NULL. */
@@ -107,7 +107,7 @@ static void map_last_page(struct dmabuf_mapping *m, bool touch)
 
 static void map_middle(struct dmabuf_mapping *m, bool touch)
 {
-	size_t third = fraction(m->buf, 3);
+	size_t third = fraction_of(m->buf, 3);
 
 	map_part(m, NULL, third, third, PROT_READ | PROT_WRITE, MAP_SHARED, touch);
 }
@@ -198,14 +198,14 @@ static void munmap_last(struct dmabuf_mapping *m, bool touch)
 
 static void munmap_middle(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = fraction(m->buf, 2);
+	size_t half = fraction_of(m->buf, 2);
 
 	map_whole(m, touch);
 	munmap(m->addr + half - page_size(), page_size());
 	judge_only(m, half, m->length - half);
 }
 
-static void protect(struct dmabuf_mapping *m, size_t start, int prot)
+static void protect_from(struct dmabuf_mapping *m, size_t start, int prot)
 {
 	dmabuf_require(!mprotect(m->addr + start, page_size(), prot),
 		       "mprotect of a page in the middle: %s", strerror(errno));
@@ -214,30 +214,30 @@ static void protect(struct dmabuf_mapping *m, size_t start, int prot)
 /* The page alone has other rights, and with them a VMA of its own. */
 static void mprotect_page(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = fraction(m->buf, 2);
+	size_t half = fraction_of(m->buf, 2);
 
 	map_whole(m, touch);
-	protect(m, half, PROT_READ);
+	protect_from(m, half, PROT_READ);
 	judge_only(m, half, page_size());
 	m->prot = PROT_READ;
 }
 
 static void mprotect_rest(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = fraction(m->buf, 2);
+	size_t half = fraction_of(m->buf, 2);
 
 	map_whole(m, touch);
-	protect(m, half, PROT_READ);
+	protect_from(m, half, PROT_READ);
 	judge_only(m, half + page_size(), m->length - half - page_size());
 }
 
 static void mprotect_back(struct dmabuf_mapping *m, bool touch)
 {
-	size_t half = fraction(m->buf, 2);
+	size_t half = fraction_of(m->buf, 2);
 
 	map_whole(m, touch);
-	protect(m, half, PROT_NONE);
-	protect(m, half, PROT_READ | PROT_WRITE);
+	protect_from(m, half, PROT_NONE);
+	protect_from(m, half, PROT_READ | PROT_WRITE);
 }
 
 static void map_and_move(struct dmabuf_mapping *m, bool touch)

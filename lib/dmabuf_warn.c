@@ -18,7 +18,7 @@
 #define WARNED (1ul << 9)
 #define TAINTS (1ul << 4 | 1ul << 5 | 1ul << 6 | 1ul << 7 | WARNED | 1ul << 14)
 
-static unsigned long taints(void)
+static unsigned long kernel_taints(void)
 {
 	static int fd = -1;
 	char mask[32] = "";
@@ -46,7 +46,7 @@ static bool warn_again(void)
 
 void dmabuf_watch_kernel(void)
 {
-	taints_before = taints();
+	taints_before = kernel_taints();
 	if (kernel_log < 0) {
 		kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (taints_before & WARNED)
@@ -98,7 +98,7 @@ static const char *kernel_complaint(void)
 void dmabuf_kernel_must_be_quiet(void)
 {
 	const char *complaint = kernel_complaint();
-	const unsigned long is_new = taints() & ~taints_before;
+	const unsigned long is_new = kernel_taints() & ~taints_before;
 
 	if (complaint || is_new)
 		warn_again();

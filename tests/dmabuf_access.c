@@ -50,7 +50,8 @@ struct access {
 	ssize_t (*write)(pid_t pid, void *addr, const void *from, size_t length);
 };
 
-static ssize_t mem(pid_t pid, const void *addr, void *into, const void *from, size_t length)
+static ssize_t access_proc_mem(pid_t pid, const void *addr, void *into, const void *from,
+			       size_t length)
 {
 	char path[32];
 	ssize_t ret;
@@ -69,12 +70,12 @@ static ssize_t mem(pid_t pid, const void *addr, void *into, const void *from, si
 
 static ssize_t mem_read(pid_t pid, const void *addr, void *into, size_t length)
 {
-	return mem(pid, addr, into, NULL, length);
+	return access_proc_mem(pid, addr, into, NULL, length);
 }
 
 static ssize_t mem_write(pid_t pid, void *addr, const void *from, size_t length)
 {
-	return mem(pid, addr, NULL, from, length);
+	return access_proc_mem(pid, addr, NULL, from, length);
 }
 
 static ssize_t ptrace_read(pid_t pid, const void *addr, void *into, size_t length)
@@ -259,7 +260,8 @@ int dmabuf_main()
 
 			igt_describe_f("What another process reads by %s of a buffer mapped by %s "
 				       "must be its bytes, and what it writes must arrive. A driver "
-				       "may refuse it, and then nothing changes. Clauses: WHOLE %s", a->description, way->description, way->clause);
+				       "may refuse it, and then nothing changes. Clauses: WHOLE %s",
+				       a->description, way->description, way->clause);
 			igt_subtest_with_dynamic_f("%s-%s", a->name, way->name) {
 				dmabuf_dynamic(e, way, "WHOLE")
 					is_right(a, e, way);

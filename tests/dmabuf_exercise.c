@@ -100,7 +100,7 @@ static const char help[] =
 	"                              (DMABUF_EXERCISE_SHRINK)\n"
 	"  --replay LINE               take this walk, as a failure prints it, and no other\n";
 
-static bool number(const char *text, double most, double *value)
+static bool parse_number(const char *text, double most, double *value)
 {
 	char *end;
 
@@ -108,7 +108,7 @@ static bool number(const char *text, double most, double *value)
 	return *text && !*end && *value >= 0 && *value <= most;
 }
 
-static bool set(int opt, const char *text)
+static bool set_value(int opt, const char *text)
 {
 	static struct walk walk;
 	char why[128];
@@ -116,17 +116,17 @@ static bool set(int opt, const char *text)
 
 	switch (opt) {
 	case OPT_SEED:
-		if (!number(text, 1ull << 53, &value))
+		if (!parse_number(text, 1ull << 53, &value))
 			return false;
 		limits.seed = value;
 		return true;
 	case OPT_STEPS:
-		if (!number(text, WALK_MOST_STEPS, &value) || value < 1)
+		if (!parse_number(text, WALK_MOST_STEPS, &value) || value < 1)
 			return false;
 		limits.steps = value;
 		return true;
 	case OPT_SECONDS:
-		if (!number(text, 1e9, &value) || value <= 0)
+		if (!parse_number(text, 1e9, &value) || value <= 0)
 			return false;
 		limits.seconds = value;
 		limits.again = true;
@@ -150,7 +150,7 @@ static int option(int opt, int index, void *data)
 {
 	if (opt == 'D')
 		return dmabuf_option(opt, index, data);
-	return set(opt, optarg) ? IGT_OPT_HANDLER_SUCCESS : IGT_OPT_HANDLER_ERROR;
+	return set_value(opt, optarg) ? IGT_OPT_HANDLER_SUCCESS : IGT_OPT_HANDLER_ERROR;
 }
 
 /* For runners that give tests no options. */
@@ -166,12 +166,12 @@ static void read_environment(void)
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		const char *text = getenv(variables[i].name);
 
-		igt_assert_f(!text || set(variables[i].opt, text), "%s is '%s'\n",
+		igt_assert_f(!text || set_value(variables[i].opt, text), "%s is '%s'\n",
 			     variables[i].name, text);
 	}
 }
 
-static void takes(const struct dmabuf_exporter *e, const char *line)
+static void takes_walk(const struct dmabuf_exporter *e, const char *line)
 {
 	const struct exercise exercise = { .exporter = e, .ways = dmabuf_ways };
 	static struct walk walk;
@@ -209,7 +209,7 @@ int igt_main_args("", options, help, option, NULL)
 		for_each_dmabuf_exporter(e)
 			igt_dynamic(e->name) {
 				dmabuf_judges(CLAUSES, "");
-				takes(e, replay);
+				takes_walk(e, replay);
 			}
 	}
 
@@ -221,7 +221,7 @@ int igt_main_args("", options, help, option, NULL)
 				dmabuf_judges(CLAUSES, "");
 				limits.shrink = 0;
 				for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-					takes(e, cases[i]);
+					takes_walk(e, cases[i]);
 			}
 		}
 	}

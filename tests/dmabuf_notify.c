@@ -134,8 +134,8 @@ static size_t guest_must_reach(struct view *view, uint32_t address, bool storing
 	return sum;
 }
 
-static bool differ(struct view *view, const char *what, size_t page, uint32_t is,
-		   uint32_t must)
+static bool words_differ(struct view *view, const char *what, size_t page, uint32_t is,
+			 uint32_t must)
 {
 	if (!view->reached[page] || is == must)
 		return false;
@@ -148,7 +148,7 @@ static bool differ(struct view *view, const char *what, size_t page, uint32_t is
 static bool loaded_other(struct view *view, uint32_t seed)
 {
 	for (size_t i = 0; i < view->pages; i++)
-		if (differ(view, "read by the guest", i, view->words[i], seed + i))
+		if (words_differ(view, "read by the guest", i, view->words[i], seed + i))
 			return true;
 	return false;
 }
@@ -157,7 +157,8 @@ static bool loaded_other(struct view *view, uint32_t seed)
 static bool stored_other(struct view *view, uint32_t *p)
 {
 	for (size_t i = 0; i < view->pages; i++)
-		if (differ(view, "written by the guest", i, *first_word(p, i), view->words[i]))
+		if (words_differ(view, "written by the guest", i, *first_word(p, i),
+				 view->words[i]))
 			return true;
 	return false;
 }
@@ -195,7 +196,7 @@ static bool same_for_both(struct view *view, uint32_t address, uint32_t *p, uint
  * How many stores KVM did in the guest's stead so far, because the page that it found for
  * them could not be written.
  */
-static uint64_t emulated(const struct view *view)
+static uint64_t emulated_stores(const struct view *view)
 {
 	uint64_t n = 0;
 
@@ -208,7 +209,7 @@ static uint64_t emulated(const struct view *view)
  * store, or loads first, or nothing can be said. And where none of these stores was
  * emulated, those that are tell something.
  */
-static void control(struct view *view, bool loading)
+static void must_work_on_memfd(struct view *view, bool loading)
 {
 	uint32_t *p, address;
 	uint64_t unused;
@@ -224,7 +225,8 @@ static void control(struct view *view, bool loading)
 	dmabuf_require(!view->unreached && !stored_other(view, p),
 		       "a KVM guest does not work here on a memfd either: %s",
 		       view->unreached ? view->refusal : view->why);
-	view->counts = kvm_guest_stat(&view->guest, "pf_emulate", &unused) && !emulated(view);
+	view->counts = kvm_guest_stat(&view->guest, "pf_emulate", &unused) &&
+		       !emulated_stores(view);
 }
 
 /*
@@ -247,14 +249,14 @@ static void guest_uses(struct view *view, uint32_t address, uint32_t *p, uint32_
 static size_t guest_must_store(struct view *view, uint32_t address, uint32_t seed,
 			       const char *when)
 {
-	uint64_t before = emulated(view);
+	uint64_t before = emulated_stores(view);
 	size_t sum;
 
 	choose_words(view, seed);
 	sum = guest_must_reach(view, address, true, when);
-	dmabuf_must("NOTIFY", !view->counts || emulated(view) == before,
+	dmabuf_must("NOTIFY", !view->counts || emulated_stores(view) == before,
 		    "%s: KVM does not map for writing the pages %s, but emulated %" PRIu64 " stores of a guest to %zu of them; to a memfd it emulated none\n",
-		    view->mapping, when, emulated(view) - before, sum);
+		    view->mapping, when, emulated_stores(view) - before, sum);
 	return sum;
 }
 
@@ -278,7 +280,7 @@ static void kvm_first(const struct dmabuf_exporter *e, const struct dmabuf_way *
 	bool differs = false;
 	size_t sum;
 
-	control(&view, loading);
+	must_work_on_memfd(&view, loading);
 	p = dmabuf_map(&buf, way);
 	other = dmabuf_map(&buf, way);
 	address = kvm_guest_map(&view.guest, p, buf.size);
@@ -286,8 +288,8 @@ static void kvm_first(const struct dmabuf_exporter *e, const struct dmabuf_way *
 		dmabuf_stage("reading %s in a KVM guest, as the first", e->name);
 		guest_must_reach(&view, address, false, "that nobody had touched");
 		for (size_t i = 0; i < view.pages && !differs; i++)
-			differs = differ(&view, "read by the guest", i, view.words[i],
-					 *first_word(other, i));
+			differs = words_differ(&view, "read by the guest", i, view.words[i],
+					       *first_word(other, i));
 	}
 	dmabuf_stage("writing %s in a KVM guest, as the first", e->name);
 	sum = guest_must_store(&view, address, 0x22222222, when);
@@ -362,7 +364,7 @@ static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 	struct guest_mappings m;
 	uint32_t *witness;
 
-	control(&view, true);
+	must_work_on_memfd(&view, true);
 	witness = dmabuf_map(&buf, way);
 	m.loads = dmabuf_map(&buf, way);
 	m.stores = dmabuf_map(&buf, way);

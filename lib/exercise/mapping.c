@@ -123,7 +123,7 @@ bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned i
 }
 
 /* Nothing is there any more, and something else keeps the place. */
-static void fill(struct slot *s, struct part p)
+static void fill_part(struct slot *s, struct part p)
 {
 	bool any = false;
 
@@ -221,7 +221,7 @@ static void run_map(const struct exercise_step *step)
 				 strerror(err));
 		/* What was there may be gone or not: it is not used any more. */
 		if (over) {
-			fill(over, (struct part){ (place - over->addr) / ex_page, r.length / ex_page });
+			fill_part(over, (struct part){ (place - over->addr) / ex_page, r.length / ex_page });
 		} else if (place) {
 			munmap(place, r.length);
 		}
@@ -269,7 +269,7 @@ static void must_be_gone(struct slot *s, struct part p)
 		    dmabuf_load_faults(ex_at(s, p.first + p.count - 1)),
 		    "%s: page %u or %u of the mapping can still be read\n",
 		    ex_shared->said[(ex_shared->taken - 1) % SAID], p.first, p.first + p.count - 1);
-	fill(s, p);
+	fill_part(s, p);
 }
 
 static void run_unmap(const struct exercise_step *step)

@@ -435,7 +435,7 @@ void ex_pin(struct slot *s, unsigned int first, unsigned int count, unsigned int
 		model->deaf[which] = true;
 }
 
-static void rule(struct slot *s, unsigned int first, uint32_t salt)
+static void rule_must_hold(struct slot *s, unsigned int first, uint32_t salt)
 {
 	unsigned int count = ex_run_of(s, first, s->pages - first, MAPPED, COPIED);
 	char what[160];
@@ -484,7 +484,7 @@ void ex_judge_after(const struct exercise_step *step)
 	if (!s)
 		return;
 	ex_blame(s);
-	rule(s, step->arg[3] % s->pages, salt);
+	rule_must_hold(s, step->arg[3] % s->pages, salt);
 	ex_compare(s, salt, false);
 }
 

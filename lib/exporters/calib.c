@@ -12,7 +12,7 @@
 #include "exporters.h"
 #include "igt.h"
 
-static bool moves(const char *path)
+static bool device_moves(const char *path)
 {
 	struct dma_calib_fd none = { .fd = -1 };
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -32,7 +32,7 @@ static void find(const struct dmabuf_exporter_kind *kind)
 	for (size_t i = 0; i < g.gl_pathc; i++)
 		dmabuf_exporter_add(kind, 0, g.gl_pathv[i], "calib-%s",
 				    strrchr(g.gl_pathv[i], '/') + 1)->moves =
-			moves(g.gl_pathv[i]);
+			device_moves(g.gl_pathv[i]);
 	globfree(&g);
 }
 
