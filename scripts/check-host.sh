@@ -1,33 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs the suite on "this machine" where that has exporters: this machine's own
-# system in the lab's guest, with a copy of this tree, and the suite installed in
-# /usr/local. Prints "ok WHAT" or "FAILED WHAT" a line; exit status 1 if one failed.
+# Runs the suite on "this machine" where that has exporters, by on-machine.sh. Prints
+# "ok WHAT" or "FAILED WHAT" a line; exit status 1 if one failed.
 set -u
-
-usage() {
-	echo "usage: check-host.sh RESULTS    (after run-tests.sh --build-only)"
-}
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 if [ "${1-}" != --inside ]; then
-	[ $# -eq 1 ] || { usage >&2; exit 2; }
-	mkdir -p "$1" || exit 2
-	# With parts of a second, by which ninja knows that nothing is to be built.
-	tar -C "$top" --format=posix --exclude='./results*' -cf "$1/tree.tar" . || exit 2
-	"$top/runner/vm/run.sh" --machine --results "$1" -- sh -c "
-		mkdir -p /var/tmp/tree '$top' && tar -C /var/tmp/tree -xf /mnt/tree.tar &&
-		mount -o bind /var/tmp/tree '$top' && exec '$top/scripts/check-host.sh' --inside"
-	is=$?
-	rm "$1/tree.tar"
-	exit $is
+	[ $# -eq 1 ] || { echo "usage: check-host.sh RESULTS" >&2; exit 2; }
+	exec "$top/scripts/on-machine.sh" "$1" "$top/scripts/check-host.sh" --inside
 fi
 
-# The tree belongs to another user in half of the runs, which git does not like; with
-# another version to print, the library would be built again.
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
-unset DMABUF_DISRUPTIVE
 failed=0
 log=/mnt/log
 
@@ -75,8 +58,6 @@ interrupt() {
 	is=$?
 }
 
-mount -t tmpfs tmpfs /usr/local || exit 2
-cp -a "$top/build/stage/usr/." /usr/local/
 tests=/usr/local/libexec/dmabuf-contract
 few='dmabuf_(vma|cpu|gup@vmsplice)'
 broken='^vivid-capture: fail: PFNMAP'

@@ -81,6 +81,20 @@ refused() {
 	fi
 }
 
+# each WHAT COMMAND...: it says "ok ..." or "FAILED ..." of each thing that it checks
+each() {
+	what=$1
+	shift
+	"$@" >"$work/log" 2>"$work/err" || :
+	while read -r word rest; do
+		case $word in
+		ok) good "$what: $rest" ;;
+		FAILED) bad "$what: $rest" ;;
+		*) echo "         $word $rest" ;;
+		esac
+	done <"$work/log"
+}
+
 scripts/setup.sh --check || exit 2
 
 # Every compiler that is there, and none may have anything to say.
@@ -102,7 +116,7 @@ scripts/run-tests.sh --build-only >"$work/log" 2>&1 || {
 stage=$top/build/stage
 tests=usr/libexec/dmabuf-contract
 
-meson test -C build --no-rebuild >"$work/log" 2>&1 || {
+meson test -C build >"$work/log" 2>&1 || {
 	sed -n '/^FAIL/,$p' build/meson-logs/testlog.txt
 	cat "$work/log"
 }
@@ -126,6 +140,14 @@ check 'a seed draws the same mutants again' sh -c "
 	scripts/mutants --seed 1 --list >'$work/drawn' && scripts/mutants --seed 1 --list |
 		diff '$work/drawn' - && scripts/mutants --seed 2 --list >'$work/other' &&
 	! diff -q '$work/drawn' '$work/other'"
+
+# What a reader types.
+if [ -n "$lab" ]; then
+	each docs scripts/check-docs.py "$work/docs"
+else
+	each docs scripts/check-docs.py --no-lab "$work/docs"
+fi
+grep -q '^ok ' "$work/log" || { bad 'docs: it did not run'; cat "$work/err"; }
 
 # Bad input to the command of the README.
 run=scripts/run-tests.sh
@@ -297,14 +319,7 @@ if [ -n "$lab" ]; then
 	check 'a second run comes to the same' diff "$work/first" "$work/flat"
 
 	# On a machine that has exporters, without the lab's scripts.
-	scripts/check-host.sh "$work/host" >"$work/log" 2>&1
-	while read -r word what; do
-		case $word in
-		ok) good "host: $what" ;;
-		FAILED) bad "host: $what" ;;
-		*) echo "         $word $what" ;;
-		esac
-	done <"$work/log"
+	each host scripts/check-host.sh "$work/host"
 	grep -q '^ok a source tree, whole' "$work/log" || bad 'host: it did not get to its end'
 
 	# The calibration module: every way to break the contract is found, by its clause,
