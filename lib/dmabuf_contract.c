@@ -7,9 +7,10 @@
 
 static const struct dmabuf_clause contract[] = {
 	{ "PFNMAP", "the VMA of a DMA buffer is VM_PFNMAP, not merely VM_MIXEDMAP" },
-	{ "SPECIAL", "every page-table entry is special, so that lockless get_user_pages_fast refuses too" },
-	{ "GUP", "every user of get_user_pages is refused with EFAULT" },
-	{ "ACCOUNT", "the pages are not accounted as normal memory" },
+	{ "SPECIAL", "every page-table entry is special, so that lockless get_user_pages_fast refuses too",
+	  "PFNMAP" },
+	{ "GUP", "every user of get_user_pages is refused with EFAULT", "PFNMAP" },
+	{ "ACCOUNT", "the pages are not accounted as normal memory", "PFNMAP" },
 	{ "ENTRY", "an importer's mmap of an imported DMA buffer obeys the same rules" },
 	{ "BO", "the driver's own mmap of a buffer object obeys the same rules" },
 	{ "HELPER", "drivers on the DMA helpers obey the same rules" },
@@ -204,10 +205,23 @@ bool dmabuf_skips(void (*fn)(const void *arg), const void *arg, char *why, size_
 	return false;
 }
 
+/* Reports make one finding of what has one cause. */
+static void print_causes(const char *text)
+{
+	for (size_t i = 0; i < sizeof(contract) / sizeof(contract[0]); i++) {
+		const char *id = contract[i].id, *at = strstr(text, id);
+
+		if (contract[i].follows && at && at[strlen(id)] == ':' &&
+		    (at == text || at[-1] == ' '))
+			igt_info("Follows: %s from %s\n", id, contract[i].follows);
+	}
+}
+
 void dmabuf_print_violation(const char *text)
 {
 	size_t len;
 
+	print_causes(text);
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
 		igt_critical("%.*s\n", (int)len, text);
@@ -216,25 +230,23 @@ void dmabuf_print_violation(const char *text)
 
 void dmabuf_violation(const char *clause, const char *fmt, ...)
 {
-	char text[3072];
+	const char *named = blamed ?: clause;
+	char text[4096];
 	va_list ap;
-	int n = 0;
+	int n;
 
+	n = snprintf(text, sizeof(text), "%s: %s\n", named, dmabuf_clause(named)->rule);
 	/* The evidence says which rule it was that failed there. */
-	if (blamed && strcmp(blamed, clause)) {
-		n = snprintf(text, sizeof(text), "%s, this does not hold: %s: %s\n",
-			     blamed_how, clause, dmabuf_clause(clause)->rule);
-		clause = blamed;
-	} else if (blamed_how) {
-		n = snprintf(text, sizeof(text), "%s:\n", blamed_how);
-	}
+	if (strcmp(named, clause))
+		n += snprintf(text + n, sizeof(text) - n, "%s, this does not hold: %s: %s\n",
+			      blamed_how, clause, dmabuf_clause(clause)->rule);
+	else if (blamed_how)
+		n += snprintf(text + n, sizeof(text) - n, "%s:\n", blamed_how);
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	if (dmabuf_in_child)
-		dmabuf_conclude(VIOLATED, "%s: %s\n%s", clause, dmabuf_clause(clause)->rule,
-				text);
-	igt_critical("%s: %s\n", clause, dmabuf_clause(clause)->rule);
+		dmabuf_conclude(VIOLATED, "%s", text);
 	dmabuf_print_violation(text);
 	igt_fail(IGT_EXIT_FAILURE);
 }

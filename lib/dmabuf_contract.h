@@ -16,6 +16,7 @@
 struct dmabuf_clause {
 	const char *id;
 	const char *rule;	/* in words a driver author can act on */
+	const char *follows;	/* if that one is broken, this one is for the same reason; or NULL */
 };
 
 /*
