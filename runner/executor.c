@@ -440,6 +440,32 @@ static void open_sources(void)
 		lseek(kmsg, 0, SEEK_END);
 }
 
+/* By what its firmware says; a machine that says nothing has no file. */
+static void write_machine(int dirfd)
+{
+	static const char *const files[] = {
+		"/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name",
+		"/proc/device-tree/model",
+	};
+	char *name = xstrdup("");
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *text = slurp(AT_FDCWD, files[i]), *more;
+
+		if (!text)
+			continue;
+		/* Of a device tree's string there is the NUL, too. */
+		text[strcspn(text, "\n?")] = 0;
+		more = xasprintf("%s%s%s", name, name[0] ? " " : "", text);
+		free(name);
+		free(text);
+		name = more;
+	}
+	if (name[0])
+		spew(dirfd, "machine.txt", "%s\n", name);
+	free(name);
+}
+
 /* What the exit code alone says; the report looks closer. */
 static const char *in_a_word(enum outcome outcome, int exitcode)
 {
@@ -469,6 +495,7 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 	if (!spew(dirfd, "uname.txt", "%s %s %s %s %s\n", u.sysname, u.nodename, u.release,
 		  u.version, u.machine))
 		die("uname.txt cannot be written: %s", strerror(errno));
+	write_machine(dirfd);
 	if (faccessat(dirfd, "starttime.txt", F_OK, 0))
 		write_time(dirfd, "starttime.txt");
 	free(kernel_damage(settings));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "findings.h"
 #include "junit.h"
 #include "resultgen.h"
 #include "util.h"
@@ -85,7 +84,7 @@ static void put_testcase(FILE *f, const struct result *r)
 
 	fputs("<testcase", f);
 	put_attribute(f, "classname", class);
-	put_attribute(f, "name", r->dynamic ?: r->subtest ?: r->binary);
+	put_attribute(f, "name", result_name(r));
 	fprintf(f, " time=\"%.3f\"", r->time);
 	free(class);
 	if (!kind) {
@@ -101,10 +100,10 @@ static void put_testcase(FILE *f, const struct result *r)
 		fputc('\n', f);
 		put_escaped(f, r->evidence, MAX_TEXT);
 		fputs(r->evidence[0] ? "\n" : "", f);
-		alone = xasprintf("Run it alone: %s --run-subtest %s%s%s\n", r->binary,
-				  r->subtest ?: "", r->dynamic ? " --dynamic-subtest " : "",
-				  r->dynamic ?: "");
+		alone = result_command(r);
+		fputs("Run it alone: ", f);
 		put_escaped(f, alone, MAX_TEXT);
+		fputc('\n', f);
 		free(alone);
 		fprintf(f, "</%s>\n", kind);
 		put_element(f, "system-out", r->out);
@@ -168,11 +167,8 @@ static void put_suite(FILE *f, const struct run_results *run, size_t first, size
 
 bool junit_write(const struct run_results *run, int dirfd)
 {
-	/* A reader never finds half a file under the final name. */
-	int fd = openat(dirfd, "junit.xml.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	FILE *f = create_file(dirfd, "junit.xml");
 	struct counts counts = { };
-	bool ok;
 
 	if (!f)
 		return false;
@@ -190,7 +186,5 @@ bool junit_write(const struct run_results *run, int dirfd)
 		put_suite(f, run, i, end);
 	}
 	fputs("</testsuites>\n", f);
-	ok = !ferror(f);
-	ok = !fclose(f) && ok;
-	return ok && !renameat(dirfd, "junit.xml.new", dirfd, "junit.xml");
+	return replace_file(f, dirfd, "junit.xml");
 }

@@ -8,21 +8,6 @@
 
 #define COLUMNS 100
 
-/* The words in order of their first appearance. */
-struct words {
-	char **words;
-	size_t count;
-};
-
-static size_t word(struct words *list, const char *s, size_t len)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strlen(list->words[i]) == len && !strncmp(list->words[i], s, len))
-			return i;
-	*grow(list->words, list->count) = xstrndup(s, len);
-	return list->count - 1;
-}
-
 /* Calls fn for each clause that a result judges. */
 #define for_each_clause(at, len, r) \
 	for (const char *at = (r)->clauses; \
@@ -95,11 +80,18 @@ static unsigned int judge(const struct result *r, const char *clause)
 	return !r->broken[0] || !strcmp(r->broken, clause) ? BROKEN : 0;
 }
 
-static void print_matrix(FILE *f, const struct run_results *run)
+static size_t column_width(const char *clause)
+{
+	const size_t len = strlen(clause);
+
+	return len < 4 ? 4 : len;
+}
+
+void matrix_print(FILE *f, const struct run_results *run, size_t most)
 {
 	struct words rows = { }, columns = { };
-	size_t width = 0, first, last;
-	unsigned int *cells;
+	size_t width = 0, total = 0, clean = 0, first, last, gap;
+	unsigned int *cells, *row_says;
 
 	for (size_t i = 0; i < run->count; i++) {
 		const struct result *r = &run->results[i];
@@ -130,35 +122,48 @@ static void print_matrix(FILE *f, const struct run_results *run)
 		}
 	}
 
+	row_says = xrealloc(NULL, rows.count * sizeof(*row_says));
+	for (size_t row = 0; row < rows.count; row++) {
+		row_says[row] = 0;
+		for (size_t i = 0; i < columns.count; i++)
+			row_says[row] |= cells[row * columns.count + i];
+		clean += !(row_says[row] & (WARNED | BROKEN));
+	}
+
 	/* As many columns side by side as fit. */
+	for (size_t i = 0; i < columns.count; i++)
+		total += column_width(columns.words[i]);
+	gap = width + total + 2 * columns.count > COLUMNS ? 1 : 2;
 	for (first = 0; first < columns.count; first = last) {
 		size_t used = width;
 
 		fprintf(f, "\n%-*s", (int)width, "");
 		for (last = first; last < columns.count; last++) {
-			size_t len = strlen(columns.words[last]);
-
-			used += 2 + (len < 4 ? 4 : len);
+			used += gap + column_width(columns.words[last]);
 			if (used > COLUMNS && last > first)
 				break;
-			fprintf(f, "  %-4s", columns.words[last]);
+			fprintf(f, "%*s%-4s", (int)gap, "", columns.words[last]);
 		}
 		fputc('\n', f);
 		for (size_t row = 0; row < rows.count; row++) {
+			if (rows.count > most && !(row_says[row] & (WARNED | BROKEN)))
+				continue;
 			fprintf(f, "%-*s", (int)width, rows.words[row]);
 			for (size_t i = first; i < last; i++) {
-				int len = strlen(columns.words[i]);
 				const char *cell = cell_name(cells[row * columns.count + i]);
 
-				if (i + 1 < last)
-					fprintf(f, "  %-*s", len < 4 ? 4 : len, cell);
-				else
-					fprintf(f, "  %s", cell);
+				fprintf(f, "%*s%-*s", (int)gap, "", i + 1 < last ?
+					(int)column_width(columns.words[i]) : 0, cell);
 			}
 			fputc('\n', f);
 		}
 	}
+	if (rows.count > most && clean)
+		fprintf(f, "and %zu in which nothing failed\n", clean);
+	free(row_says);
 	free(cells);
+	free_words(&rows);
+	free_words(&columns);
 }
 
 /* What no verdict covers: the reasons, and whom each is about. */
@@ -169,7 +174,7 @@ struct unjudged {
 
 static void add_unjudged(struct unjudged *all, const struct result *r, char *reason)
 {
-	const char *name = r->dynamic ?: r->subtest ?: r->binary;
+	const char *name = result_name(r);
 	size_t before = all->reasons.count;
 	size_t i = word(&all->reasons, reason, strlen(reason));
 
@@ -181,7 +186,7 @@ static void add_unjudged(struct unjudged *all, const struct result *r, char *rea
 	free(reason);
 }
 
-static void print_unjudged(FILE *f, const struct run_results *run)
+size_t unjudged_print(FILE *f, const struct run_results *run)
 {
 	struct unjudged all = { };
 
@@ -205,82 +210,5 @@ static void print_unjudged(FILE *f, const struct run_results *run)
 			fprintf(f, "%s%s", j ? ", " : "", all.of[i].words[j]);
 		fprintf(f, ")\n");
 	}
-}
-
-static void print_failure(FILE *f, const struct result *r)
-{
-	for (const char *at = r->evidence; *at; at = next_line(at))
-		fprintf(f, "    %.*s\n", (int)strcspn(at, "\n"), at);
-	fprintf(f, "    run it alone: %s --run-subtest %s%s%s\n", r->binary, r->subtest ?: "",
-	       r->dynamic ? " --dynamic-subtest " : "", r->dynamic ?: "");
-}
-
-/* One heading for all failures of one part that say the same. */
-static void print_failures(FILE *f, const struct run_results *run)
-{
-	bool *done = xrealloc(NULL, run->count + 1);
-
-	memset(done, 0, run->count);
-	for (size_t i = 0; i < run->count; i++) {
-		const struct result *r = &run->results[i];
-		const char *name = r->dynamic ?: r->subtest ?: r->binary;
-
-		if (done[i] || !verdict_is_bad(r->verdict) || result_is_told_by_parts(run, i))
-			continue;
-		fprintf(f, "\n%s: %s: %s\n", name, verdict_names[r->verdict], r->message);
-		for (size_t j = i; j < run->count; j++) {
-			const struct result *other = &run->results[j];
-
-			if (done[j] || other->verdict != r->verdict ||
-			    strcmp(other->dynamic ?: other->subtest ?: other->binary, name) ||
-			    strcmp(other->message, r->message) ||
-			    result_is_told_by_parts(run, j))
-				continue;
-			print_failure(f, other);
-			done[j] = true;
-		}
-	}
-	free(done);
-}
-
-static void print_sums(FILE *f, const struct run_results *run)
-{
-	size_t sums[NUM_VERDICTS] = { };
-
-	for (size_t i = 0; i < run->count; i++)
-		if (!result_is_told_by_parts(run, i))
-			sums[run->results[i].verdict]++;
-	fprintf(f, "\nLinux %s: ", run->release);
-	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
-		if (!sums[v])
-			continue;
-		fprintf(f, "%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
-		first = false;
-	}
-	if (run->end > run->start)
-		fprintf(f, ", in %.1f s", run->end - run->start);
-	fputc('\n', f);
-}
-
-void matrix_print(const struct run_results *run)
-{
-	char *text;
-	size_t len, n;
-	FILE *f = open_memstream(&text, &len);
-
-	print_failures(f, run);
-	print_matrix(f, run);
-	print_unjudged(f, run);
-	print_sums(f, run);
-	fclose(f);
-	/* What tests print must not drive the terminal. */
-	for (const char *at = text; *at; at += n ?: 1) {
-		n = printable_length(at);
-		if (n)
-			fwrite(at, 1, n, stdout);
-		else
-			printf("\\x%02x", (unsigned char)*at);
-	}
-	fflush(stdout);
-	free(text);
+	return all.reasons.count;
 }

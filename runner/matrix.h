@@ -2,15 +2,19 @@
 #ifndef RUNNER_MATRIX_H
 #define RUNNER_MATRIX_H
 
+#include <stdio.h>
+
 struct run_results;
 
 /*
  * matrix_print:
  *
- * What a person wants to see at the end, in 100 columns: each failure with what
- * broke, the evidence and the command that runs it alone; a matrix of dynamic
- * subtests down and clauses across; the sums.
+ * Dynamic subtests down and clauses across, in 100 columns. Where there are more than
+ * most rows, those in which nothing failed are only counted.
  */
-void matrix_print(const struct run_results *run);
+void matrix_print(FILE *f, const struct run_results *run, size_t most);
+
+/* What no verdict covers, why, and of whom. Returns how many reasons there are. */
+size_t unjudged_print(FILE *f, const struct run_results *run);
 
 #endif /* RUNNER_MATRIX_H */

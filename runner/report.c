@@ -1,24 +1,131 @@
 // SPDX-License-Identifier: MIT
+/*
+ * The report: on the terminal what a person wants to see at the end, and in the results
+ * directory all there is.
+ */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "executor.h"
+#include "findings.h"
 #include "junit.h"
 #include "matrix.h"
 #include "report.h"
 #include "resultgen.h"
 #include "util.h"
 
+/* More rows of the matrix than these do not fit on a screen beside the findings. */
+#define ROWS 16
+
+static bool is_bad(const struct run_results *run, size_t i)
+{
+	return verdict_is_bad(run->results[i].verdict) && !result_is_told_by_parts(run, i);
+}
+
+/* One heading for all failures of one part that say the same. */
+static void print_failures(FILE *f, const struct run_results *run)
+{
+	bool *done = xrealloc(NULL, run->count + 1);
+
+	memset(done, 0, run->count);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+
+		if (done[i] || !is_bad(run, i))
+			continue;
+		fprintf(f, "\n%s: %s: %s\n", result_name(r), verdict_names[r->verdict],
+			r->message);
+		for (size_t j = i; j < run->count; j++) {
+			const struct result *s = &run->results[j];
+			char *command;
+
+			if (s->verdict != r->verdict || strcmp(s->message, r->message) ||
+			    strcmp(result_name(s), result_name(r)))
+				continue;
+			for (const char *at = s->evidence; *at; at = next_line(at))
+				fprintf(f, "    %.*s\n", (int)strcspn(at, "\n"), at);
+			command = result_command(s);
+			fprintf(f, "    run it alone: %s\n", command);
+			free(command);
+			done[j] = true;
+		}
+	}
+	free(done);
+}
+
+static void print_sums(FILE *f, const struct run_results *run)
+{
+	size_t sums[NUM_VERDICTS] = { };
+
+	for (size_t i = 0; i < run->count; i++)
+		if (!result_is_told_by_parts(run, i))
+			sums[run->results[i].verdict]++;
+	fprintf(f, "\nLinux %s, %s%s%s: ", run->release, run->arch, run->machine ? ", " : "",
+		run->machine ?: "");
+	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
+		if (!sums[v])
+			continue;
+		fprintf(f, "%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
+		first = false;
+	}
+	if (run->end > run->start)
+		fprintf(f, ", in %.1f s", run->end - run->start);
+	fputc('\n', f);
+}
+
+/* Printed so that it does nothing to the terminal. */
+static void print_safely(FILE *to, void (*print)(FILE *f, const struct run_results *run),
+			 const struct run_results *run)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	print(f, run);
+	fclose(f);
+	put_printable(to, text);
+	free(text);
+}
+
+static void print_all(FILE *f, const struct run_results *run)
+{
+	print_failures(f, run);
+	matrix_print(f, run, -1);
+	unjudged_print(f, run);
+	print_sums(f, run);
+}
+
+static void print_short(FILE *f, const struct run_results *run)
+{
+	struct findings findings;
+
+	findings_of(&findings, run, is_bad);
+	if (findings.count)
+		fputc('\n', f);
+	findings_print(f, &findings);
+	matrix_print(f, run, ROWS);
+	print_sums(f, run);
+}
+
 int report(const char *path, int dirfd)
 {
+	static const char name[] = "report.txt";
 	struct run_results run;
+	FILE *f;
 
 	if (!results_read(&run, dirfd))
 		die("%s has no results of igt_runner or dmabuf_runner (metadata.txt, joblist.txt)",
 		    path);
-	matrix_print(&run);
-	if (!junit_write(&run, dirfd))
-		die("%s/junit.xml cannot be written: %s", path, strerror(errno));
+	print_safely(stdout, print_short, &run);
+	fflush(stdout);
+	f = create_file(dirfd, name);
+	if (f)
+		print_safely(f, print_all, &run);
+	if (!f || !replace_file(f, dirfd, name) || !junit_write(&run, dirfd))
+		die("%s: the report cannot be written: %s", path, strerror(errno));
+	printf("each failure, and what was not judged: %s/%s\n", path, name);
+	fflush(stdout);
 	return results_status(&run);
 }
 

@@ -8,8 +8,8 @@ struct settings;
 /*
  * report:
  *
- * Reads a results directory, prints the matrix and writes junit.xml. Returns the
- * exit status: 0, 1 or 2.
+ * Reads a results directory, prints what was found and the matrix, and writes
+ * report.txt, with all of it, and junit.xml. Returns the exit status: 0, 1 or 2.
  */
 int report(const char *path, int dirfd);
 

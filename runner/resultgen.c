@@ -40,29 +40,6 @@ struct job_output {
 	struct regex_list ignored;	/* kernel messages that the test expected */
 };
 
-/* In order of their first appearance. */
-struct names {
-	char **names;
-	size_t count;
-};
-
-/* Whether it is new. */
-static bool add_name(struct names *list, const char *s, size_t len)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strlen(list->names[i]) == len && !strncmp(list->names[i], s, len))
-			return false;
-	*grow(list->names, list->count) = xstrndup(s, len);
-	return true;
-}
-
-static void free_names(struct names *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->names[i]);
-	free(list->names);
-}
-
 /* One kind of part of a job's output, by the lines that begin and end it. */
 struct markers {
 	const char *start, *result, *kernel_start, *kernel_end;
@@ -267,6 +244,21 @@ static bool is_word_of(const char *words, const char *word, size_t len)
 	return false;
 }
 
+/*
+ * Where a clause is broken because another one is not kept in some place: the other one,
+ * of which the evidence says "..., this does not hold: CLAUSE: rule".
+ */
+static char *inner_clause(const struct result *r)
+{
+	static const char mark[] = ", this does not hold: ";
+	const char *end = strchrnul(r->evidence, '\n'), *at = strstr(r->evidence, mark);
+
+	if (!at || at > end)
+		return xstrdup(r->broken);
+	at += strlen(mark);
+	return xstrndup(at, strcspn(at, ":\n"));
+}
+
 /* What a failure says: "CLAUSE: rule" if it names one, and the evidence. */
 static void read_failure(struct result *r)
 {
@@ -291,6 +283,8 @@ static void read_failure(struct result *r)
 			r->evidence = join(r->evidence, text, len, "\n");
 		}
 	}
+	free(r->cause);
+	r->cause = inner_clause(r);
 }
 
 /* Why it was skipped: what it printed, less what every test prints. */
@@ -329,6 +323,7 @@ static void read_words(struct result *r)
 		starts_with(at, "Clause: ", &line);
 	r->clauses = line ? xstrndup(line, strcspn(line, "\n")) : xstrdup("");
 	r->broken = xstrdup("");
+	r->cause = xstrdup("");
 	r->message = xstrdup("");
 	r->evidence = xstrdup("");
 
@@ -415,7 +410,7 @@ static void add_subtest(struct run_results *run, const struct job_output *job,
 			const struct job *j, const char *subtest)
 {
 	char *out, *err = cut_err(job->err, subtest);
-	struct names seen = { };
+	struct words seen = { };
 	const char *line;
 
 	out = cut(job->out, &subtest_markers, subtest, &line);
@@ -423,12 +418,13 @@ static void add_subtest(struct run_results *run, const struct job_output *job,
 	for (const char *at = out ?: ""; *at; at = next_line(at)) {
 		const char *name, *result, *ignored;
 		char *dynamic, *part, *part_err;
+		const size_t before = seen.count;
 
 		/* One that comes twice counts once, the first time. */
 		if (!starts_with(at, dynamic_markers.start, &name) ||
-		    !add_name(&seen, name, strcspn(name, "\n")))
+		    word(&seen, name, strcspn(name, "\n")) < before)
 			continue;
-		dynamic = seen.names[seen.count - 1];
+		dynamic = seen.words[seen.count - 1];
 		part = cut(at, &dynamic_markers, dynamic, &result);
 		part_err = cut(err, &dynamic_markers, dynamic, &ignored);
 		add(run, job, j, subtest, dynamic, part, part_err ?: "", result,
@@ -436,7 +432,7 @@ static void add_subtest(struct run_results *run, const struct job_output *job,
 		free(part_err);
 		free(part);
 	}
-	free_names(&seen);
+	free_words(&seen);
 	free(err);
 	free(out);
 }
@@ -496,7 +492,7 @@ static void read_journal(struct job_output *job)
  * The subtests that began or had a result, whatever was asked for: the joblist may
  * have patterns, or no names, and a test may run another subtest.
  */
-static void find_subtests(const struct job_output *job, struct names *subtests)
+static void find_subtests(const struct job_output *job, struct words *subtests)
 {
 	for (const char *at = job->journal; *at; at = next_line(at)) {
 		size_t len = strcspn(at, "\n");
@@ -505,7 +501,7 @@ static void find_subtests(const struct job_output *job, struct names *subtests)
 		if (!len || memchr(at, ' ', len) || starts_with(at, "timeout:", NULL) ||
 		    starts_with(at, "exit:", NULL))
 			continue;
-		add_name(subtests, at, len);
+		word(subtests, at, len);
 	}
 	for (const char *at = job->out; *at; at = next_line(at)) {
 		enum verdict verdict;
@@ -513,16 +509,16 @@ static void find_subtests(const struct job_output *job, struct names *subtests)
 		double time;
 
 		if (starts_with(at, subtest_markers.start, &name))
-			add_name(subtests, name, strcspn(name, "\n"));
+			word(subtests, name, strcspn(name, "\n"));
 		else if (starts_with(at, subtest_markers.result, &name) &&
 			 parse_result(name + strcspn(name, ": \n"), &verdict, &time))
-			add_name(subtests, name, strcspn(name, ":"));
+			word(subtests, name, strcspn(name, ":"));
 	}
 }
 
 /* What was asked for by name and not run; first is the first one's verdict. */
 static void add_not_run(struct run_results *run, const struct job_output *job,
-			const struct job *j, const struct names *begun, enum verdict first)
+			const struct job *j, const struct words *begun, enum verdict first)
 {
 	char *names = xstrdup(j->subtests ?: ""), *rest = names, *name;
 	bool any = false;
@@ -532,7 +528,7 @@ static void add_not_run(struct run_results *run, const struct job_output *job,
 		bool known = begun->count && (!j->subtests || strpbrk(name, "*?[!"));
 
 		for (size_t i = 0; i < begun->count; i++)
-			known |= !strcmp(begun->names[i], name);
+			known |= !strcmp(begun->words[i], name);
 		if (!known)
 			add(run, job, j, j->subtests ? name : NULL, NULL, job->out,
 			    verdict == NOTRUN ? "" : job->err, NULL, verdict);
@@ -549,18 +545,18 @@ static void read_job(struct run_results *run, const struct job *j, int dir)
 		.dmesg = slurp(dir, "dmesg.txt") ?: xstrdup(""),
 		.journal = slurp(dir, "journal.txt") ?: xstrdup(""),
 	};
-	struct names begun = { };
+	struct words begun = { };
 
 	read_journal(&job);
 	find_ignored(&job);
 	find_subtests(&job, &begun);
 	for (size_t i = 0; i < begun.count; i++)
-		add_subtest(run, &job, j, begun.names[i]);
+		add_subtest(run, &job, j, begun.words[i]);
 	add_not_run(run, &job, j, &begun, by_exit(&job, j->subtests));
 	for (size_t i = 0; i < job.ignored.count; i++)
 		regfree(&job.ignored.regexes[i]);
 	free(job.ignored.regexes);
-	free_names(&begun);
+	free_words(&begun);
 	free(job.out);
 	free(job.err);
 	free(job.dmesg);
@@ -576,24 +572,36 @@ static double read_time(int dirfd, const char *file)
 	return t;
 }
 
+/* "Linux NODE RELEASE VERSION... ARCH" */
+static void read_uname(struct run_results *run, int dirfd)
+{
+	char *uname = slurp(dirfd, "uname.txt"), *rest = uname, *arch;
+
+	strsep(&rest, " ");
+	strsep(&rest, " ");
+	run->release = xstrdup(rest ? strsep(&rest, " \n") : "unknown");
+	if (rest)
+		rest[strcspn(rest, "\n")] = 0;
+	arch = rest ? strrchr(rest, ' ') : NULL;
+	run->arch = xstrdup(arch ? arch + 1 : "unknown");
+	free(uname);
+}
+
 bool results_read(struct run_results *run, int dirfd)
 {
 	static const struct job_output none = {
 		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"",
 	};
-	static const struct names no_names;
+	static const struct words no_names;
 	struct job_list list;
-	char *uname, *rest;
 
 	memset(run, 0, sizeof(*run));
 	if (!settings_read(&run->settings, dirfd) || !job_list_read(&list, dirfd))
 		return false;
-	uname = slurp(dirfd, "uname.txt");
-	rest = uname;
-	strsep(&rest, " ");
-	strsep(&rest, " ");
-	run->release = xstrdup(rest ? strsep(&rest, " \n") : "unknown");
-	free(uname);
+	read_uname(run, dirfd);
+	run->machine = slurp(dirfd, "machine.txt");
+	if (run->machine)
+		run->machine[strcspn(run->machine, "\n")] = 0;
 	run->start = read_time(dirfd, "starttime.txt");
 	run->end = read_time(dirfd, "endtime.txt");
 	run->aborted = slurp(dirfd, "aborted.txt");
@@ -612,6 +620,11 @@ bool results_read(struct run_results *run, int dirfd)
 		close(fd);
 	}
 	return true;
+}
+
+const char *result_name(const struct result *r)
+{
+	return r->dynamic ?: r->subtest ?: r->binary;
 }
 
 bool result_is_told_by_parts(const struct run_results *run, size_t i)

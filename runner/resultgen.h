@@ -28,6 +28,7 @@ struct result {
 
 	char *clauses;		/* by the test's line "Clause:", or "" */
 	char *broken;		/* the one that a failure names, or "" */
+	char *cause;		/* the one that the evidence names behind that, or the same */
 	char *message;		/* in one line: what broke, or why it was skipped */
 	char *evidence;		/* the lines behind it, or "" */
 };
@@ -37,7 +38,8 @@ struct run_results {
 	struct settings settings;
 	struct result *results;
 	size_t count;
-	char *release;		/* of the kernel, by uname.txt; "unknown" without it */
+	char *release, *arch;	/* of the kernel, by uname.txt; "unknown" without it */
+	char *machine;		/* machine.txt, or NULL */
 	double start, end;	/* seconds since the epoch; end is 0 if there is none */
 	char *aborted;		/* what aborted.txt says, or NULL */
 };
@@ -57,6 +59,9 @@ bool results_read(struct run_results *run, int dirfd);
  * stderr in the last case.
  */
 int results_status(const struct run_results *run);
+
+/* By which a person knows it: the dynamic subtest's name, or the subtest's. */
+const char *result_name(const struct result *r);
 
 /* Whether a subtest's dynamic parts, which follow it, tell the whole story. */
 bool result_is_told_by_parts(const struct run_results *run, size_t i);

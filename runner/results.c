@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * dmabuf_results: the matrix and junit.xml of any results directory, ours or
+ * dmabuf_results: the reports on any results directory, ours or
  * igt_runner's.
  */
 #include <errno.h>
@@ -16,9 +16,10 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || argv[1][0] == '-') {
 		printf("Usage: dmabuf_results RESULTS\n"
-		       "Prints the failures and the matrix of a results directory of igt_runner or\n"
-		       "dmabuf_runner and writes junit.xml in it. Exit status: 0 everything ran and\n"
-		       "nothing failed; 1 something failed; 2 it did not run, or not to the end.\n");
+		       "Prints what was found and the matrix of a results directory of igt_runner or\n"
+		       "dmabuf_runner, and writes report.txt and junit.xml in it. Exit status: 0\n"
+		       "everything ran and nothing failed; 1 something failed; 2 it did not run, or\n"
+		       "not to the end.\n");
 		return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
 	}
 	dirfd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -20,7 +20,8 @@
 /* What a runner writes, and so what --overwrite may delete. */
 static const char *const files[] = {
 	"joblist.txt", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
-	"environment.txt", "junit.xml", "junit.xml.new", "results.json", NULL
+	"environment.txt", "machine.txt", "report.txt", "report.txt.new",
+	"junit.xml", "junit.xml.new", "results.json", NULL
 };
 static const char *const job_files[] = {
 	"out.txt", "err.txt", "dmesg.txt", "journal.txt", "comms", NULL

@@ -72,7 +72,7 @@ static const char help[] =
 	"                               stop when the kernel is found damaged after a test\n"
 	"      --dmesg-warn-level N     kernel messages of this level or worse (4, a\n"
 	"                               warning) turn a pass into a dmesg-warn\n"
-	"      --no-report              leave matrix and junit.xml to dmabuf_results\n"
+	"      --no-report              leave the report to dmabuf_results\n"
 	"      --version, -h, --help\n"
 	"\n"
 	"Exit status: 0 everything ran and nothing failed; 1 something failed; 2 it could\n"

@@ -103,11 +103,46 @@ bool spew(int dirfd, const char *path, const char *fmt, ...)
 	return !close(fd) && ok;
 }
 
+FILE *create_file(int dirfd, const char *name)
+{
+	char *new = xasprintf("%s.new", name);
+	int fd = openat(dirfd, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	free(new);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+bool replace_file(FILE *f, int dirfd, const char *name)
+{
+	char *new = xasprintf("%s.new", name);
+	bool ok = !ferror(f);
+
+	ok = !fclose(f) && ok && !renameat(dirfd, new, dirfd, name);
+	free(new);
+	return ok;
+}
+
 void lock_results(int dirfd, const char *path)
 {
 	/* There are file systems that cannot lock a directory. */
 	if (flock(dirfd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
 		die("%s is in use by another runner", path);
+}
+
+size_t word(struct words *list, const char *s, size_t len)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!strncmp(list->words[i], s, len) && !list->words[i][len])
+			return i;
+	*grow(list->words, list->count) = xstrndup(s, len);
+	return list->count - 1;
+}
+
+void free_words(struct words *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->words[i]);
+	free(list->words);
 }
 
 bool starts_with(const char *s, const char *prefix, const char **rest)
@@ -146,6 +181,17 @@ size_t printable_length(const char *text)
 	    (s[0] == 0xc2 && s[1] < 0xa0))
 		return 0;
 	return len;
+}
+
+void put_printable(FILE *f, const char *text)
+{
+	for (size_t n; *text; text += n ?: 1) {
+		n = printable_length(text);
+		if (n)
+			fwrite(text, 1, n, f);
+		else
+			fprintf(f, "\\x%02x", (unsigned char)*text);
+	}
 }
 
 double now(void)

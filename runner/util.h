@@ -35,6 +35,29 @@ char *slurp(int dirfd, const char *path);
 bool spew(int dirfd, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Each once, in the order of their first appearance. */
+struct words {
+	char **words;
+	size_t count;
+};
+
+/* The index of a word, which is added if it is new. */
+size_t word(struct words *list, const char *s, size_t len);
+
+void free_words(struct words *list);
+
+/* What a test printed must not drive the terminal: \xNN for each byte that may. */
+void put_printable(FILE *f, const char *text);
+
+/*
+ * create_file:
+ *
+ * A file below dirfd that has its name only once it is whole: replace_file() closes it
+ * and gives it that. NULL or false, and errno, if that fails.
+ */
+FILE *create_file(int dirfd, const char *name);
+bool replace_file(FILE *f, int dirfd, const char *name);
+
 /* Until the program ends; dies if another one has it. */
 void lock_results(int dirfd, const char *path);
 

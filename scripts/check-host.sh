@@ -60,7 +60,7 @@ interrupt() {
 
 tests=/usr/local/libexec/dmabuf-contract
 few='dmabuf_(vma|cpu|gup@vmsplice)'
-broken='^vivid-capture: fail: PFNMAP'
+broken='^vivid-capture, vivid-output: PFNMAP'
 sum='^Linux .* pass, .* fail, in'
 host=$top/scripts/run-tests.sh
 

@@ -316,6 +316,6 @@ if [ -n "$alone" ]; then
 		esac
 		printf '%s ' "$word"
 	done >"$tmp/command"
-	printf '\nthe first of these in the lab, alone:\n  %s-- %s/%s\n' "$(cat "$tmp/command")" "$tests" "$alone"
+	printf 'the first of these in the lab, alone:\n  %s-- %s/%s\n' "$(cat "$tmp/command")" "$tests" "$alone"
 fi
 exit $rc

@@ -35,6 +35,10 @@ status() {
 says() {
 	if grep -q -- "$1" "$work/last"; then ok; else bad "nothing says '$1':"; cat "$work/last"; fi
 }
+# tells REGEX: the long report does
+tells() {
+	if grep -q -- "$1" "$work/r/report.txt"; then ok; else bad "report.txt does not tell '$1'"; fi
+}
 # verdict SUBTEST[@DYNAMIC] WANT [MESSAGE]: by junit.xml of $work/r.
 verdict() {
 	case $1 in
@@ -70,19 +74,24 @@ r=$work/r
 # Every way to end, in one run.
 status 1 'a run with failures' run --inactivity-timeout 3 "$root" "$r"
 says 'hangs) timeout'
-says 'run it alone: fake --run-subtest dynamic --dynamic-subtest bad'
-says 'bad: fail: B: the rule in words'
-says '    the evidence'
-says '^good *pass  pass$'
-says '^bad *\.     FAIL$'
-says '^    the evidence .1. .2.$'
-says '^igt-2.5 *\.     FAIL$'
-says '^none *skip  skip$'
+says '^hangs: timeout: it did not end'
 says '^some *part  [.]$'
-says '^all *pass  pass$'
-says '^    not here (none)$'
-says '^    A: its back: no mirror (some)$'
-says '\\x01\\x1b\[1m<&>"\\xff\\xc3( ä'
+says '^Linux .* pass, .* fail, .* timeout, '
+says "^each failure, .*: $r/report.txt$"
+tells 'run it alone: fake --run-subtest dynamic --dynamic-subtest bad'
+tells '^bad: fail: B: the rule in words'
+tells '^    the evidence'
+tells '^good *pass  pass$'
+tells '^bad *\.     FAIL$'
+tells '^    the evidence .1. .2.$'
+tells '^igt-2.5 *\.     FAIL$'
+tells '^none *skip  skip$'
+tells '^some *part  [.]$'
+tells '^all *pass  pass$'
+tells '^    not here (none)$'
+tells '^    A: its back: no mirror (some)$'
+tells '\\x01\\x1b\[1m<&>"\\xff\\xc3( ä'
+cat "$r/report.txt" >> "$work/last"
 check 'nothing drives the terminal' test -z "$(LC_ALL=C tr -d "\n\t -~\200-\377" < "$work/last")"
 check 'junit.xml is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
 verdict ok pass
@@ -172,6 +181,21 @@ check 'it deletes all' test ! -e "$w/2" -a ! -e "$w/0/attachments/mine"
 rm "$w/metadata.txt"
 status 2 'jobs of an unknown run' run -t '@(ok|fails)$' "$root" "$w"
 says 'already has results'
+
+# What has one cause is one finding, whoever it is about, and whatever follows from it.
+status 1 'findings' run --overwrite -t '@findings$' "$root" "$r"
+says '^one, two: A: the rule$'
+says '^    one: it has no # at 0x12$'
+says '^    5 subtests: 3 A, 2 B$'
+says '^    run it alone: fake --run-subtest findings-a --dynamic-subtest one$'
+says '^three: B: the other rule$'
+says '^three: crash: SIGSEGV$'
+if [ "$(sed -n '/run it alone/,$d; /: /p' "$work/last" | head -n 1)" = 'one, two: A: the rule' ]; then
+	ok
+else
+	bad 'what explains most is not on top'
+fi
+check 'each failure is in report.txt' test "$(grep -c 'run it alone' "$r/report.txt")" -eq 7
 
 # Filters.
 status 0 'include and exclude' run -L -t '@DYNAMIC' -x 'crash|stuck' "$root"
