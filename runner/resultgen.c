@@ -466,9 +466,7 @@ static void find_ignored(struct job_output *job)
 
 		at += strlen(mark);
 		pattern = xstrndup(at, strcspn(at, "\n"));
-		if (regcomp(grow(job->ignored.regexes, job->ignored.count), pattern,
-			    REG_EXTENDED | REG_NOSUB))
-			job->ignored.count--;
+		free(regex_list_add(&job->ignored, pattern, 0));
 		free(pattern);
 	}
 }
@@ -553,9 +551,7 @@ static void read_job(struct run_results *run, const struct job *j, int dir)
 	for (size_t i = 0; i < begun.count; i++)
 		add_subtest(run, &job, j, begun.words[i]);
 	add_not_run(run, &job, j, &begun, by_exit(&job, j->subtests));
-	for (size_t i = 0; i < job.ignored.count; i++)
-		regfree(&job.ignored.regexes[i]);
-	free(job.ignored.regexes);
+	regex_list_free(&job.ignored);
 	free_words(&begun);
 	free(job.out);
 	free(job.err);

@@ -80,22 +80,10 @@ static const char help[] =
 
 static void add_regex(struct regex_list *list, const char *pattern)
 {
-	regex_t *regex = grow(list->regexes, list->count);
-	int err = regcomp(regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB);
-	char why[128];
+	const char *wrong = regex_list_add(list, pattern, REGEX_CASELESS);
 
-	if (!err)
-		return;
-	regerror(err, regex, why, sizeof(why));
-	die("'%s' is no regular expression: %s", pattern, why);
-}
-
-bool regex_list_match(const struct regex_list *list, const char *s)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (!regexec(&list->regexes[i], s, 0, NULL, 0))
-			return true;
-	return false;
+	if (wrong)
+		die("%s", wrong);
 }
 
 /* A regular expression a line; blank lines and # comments are passed over. */

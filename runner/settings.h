@@ -2,20 +2,16 @@
 #ifndef RUNNER_SETTINGS_H
 #define RUNNER_SETTINGS_H
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "regex_list.h"
 
 enum log_level { LOG_LEVEL_NORMAL, LOG_LEVEL_QUIET, LOG_LEVEL_VERBOSE };
 
 #define ABORT_TAINT (1 << 0)
 #define ABORT_LOCKDEP (1 << 1)
 #define ABORT_ALL (ABORT_TAINT | ABORT_LOCKDEP)
-
-struct regex_list {
-	regex_t *regexes;
-	size_t count;
-};
 
 /* What igt_runner's options of the same names mean. Times are in seconds. */
 struct settings {
@@ -53,7 +49,5 @@ bool settings_write(const struct settings *settings, int dirfd);
  * or to continue it. False if there is no metadata.txt.
  */
 bool settings_read(struct settings *settings, int dirfd);
-
-bool regex_list_match(const struct regex_list *list, const char *s);
 
 #endif /* RUNNER_SETTINGS_H */

@@ -27,6 +27,7 @@ build	meson				meson			meson			meson
 build	ninja				ninja-build		ninja-build		ninja
 build	pc:libdrm			libdrm-dev		libdrm-devel		libdrm
 build	pc:liburing			liburing-dev		liburing-devel		liburing
+build	pc:libpcre2-8			libpcre2-dev		pcre2-devel		pcre2
 build	pc:libibverbs			libibverbs-dev		rdma-core-devel		rdma-core
 lab	qemu-system-x86_64		qemu-system-x86		qemu-system-x86		qemu-system-x86
 lab	file:/usr/lib*/*/qemu/hw-display-virtio-gpu-pci.so,/usr/lib*/qemu/hw-display-virtio-gpu-pci.so	qemu-system-x86	qemu-device-display-virtio-gpu-pci	qemu-hw-display-virtio-gpu-pci

@@ -203,6 +203,8 @@ if [ "$(cat "$work/last")" = "$(printf 'igt@fake@dynamic\nigt@fake@dynamic-warns
 printf '# not these\ndynamic\n' > "$work/blacklist"
 status 2 'nothing left' run -L -t '@dynamic' -b "$work/blacklist" "$root"
 says 'filters'
+status 0 'an expression of Perl, as in block lists of IGT' run -L -t '@dynamic(?!-)|@ok$' "$root"
+if [ "$(cat "$work/last")" = "$(printf 'igt@fake@ok\nigt@fake@dynamic')" ]; then ok; else bad 'a look ahead'; fi
 printf 'igt@fake@ok\nigt@fake@skips\n' > "$work/list"
 status 0 'a test list' run -L --test-list "$work/list" "$root"
 if [ "$(wc -l < "$work/last")" -eq 2 ]; then ok; else bad 'the test list'; fi

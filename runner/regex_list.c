@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "regex_list.h"
+#include "util.h"
+
+char *regex_list_add(struct regex_list *list, const char *pattern, int kind)
+{
+	const uint32_t options = (kind & REGEX_CASELESS ? PCRE2_CASELESS : 0) |
+				 (kind & REGEX_WHOLE ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0);
+	struct regex *regex;
+	PCRE2_UCHAR why[128];
+	PCRE2_SIZE where;
+	pcre2_code *code;
+	int err;
+
+	code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &err, &where,
+			     NULL);
+	if (!code) {
+		pcre2_get_error_message(err, why, sizeof(why));
+		return xasprintf("'%s' is no regular expression: %s", pattern, (char *)why);
+	}
+	regex = grow(list->regexes, list->count);
+	regex->code = code;
+	regex->text = xstrdup(pattern);
+	return NULL;
+}
+
+const struct regex *regex_list_match(const struct regex_list *list, const char *s)
+{
+	/* Which part matched is never asked. */
+	static pcre2_match_data *match;
+
+	if (!match)
+		match = pcre2_match_data_create(1, NULL);
+	if (!match)
+		die("out of memory");
+	for (size_t i = 0; i < list->count; i++)
+		if (pcre2_match(list->regexes[i].code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, 0,
+				match, NULL) >= 0)
+			return &list->regexes[i];
+	return NULL;
+}
+
+void regex_list_free(struct regex_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		pcre2_code_free(list->regexes[i].code);
+		free(list->regexes[i].text);
+	}
+	free(list->regexes);
+	memset(list, 0, sizeof(*list));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNNER_REGEX_LIST_H
+#define RUNNER_REGEX_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Regular expressions of Perl's kind, as igt_runner takes them (by glib, which has them
+ * of the same library) and its block lists have them: "(?!...)" works.
+ */
+struct regex_list {
+	struct regex {
+		void *code;
+		char *text;
+	} *regexes;
+	size_t count;
+};
+
+enum regex_kind {
+	REGEX_CASELESS = 1,
+	REGEX_WHOLE = 2,	/* it matches all of a text, or nothing */
+};
+
+/* What is wrong with the pattern, which is not added then; NULL if nothing. */
+char *regex_list_add(struct regex_list *list, const char *pattern, int kind);
+
+/* The first that matches; NULL if none does. */
+const struct regex *regex_list_match(const struct regex_list *list, const char *s);
+
+void regex_list_free(struct regex_list *list);
+
+#endif /* RUNNER_REGEX_LIST_H */
