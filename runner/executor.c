@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "executor.h"
+#include "expect.h"
 #include "job_list.h"
+#include "resultgen.h"
 #include "settings.h"
 #include "util.h"
 
@@ -30,6 +32,8 @@
 /* The longest record of /dev/kmsg, and how often it is looked at, in seconds. */
 #define KMSG_RECORD 8192
 #define KMSG_INTERVAL 0.2
+
+#define EXIT_SKIP 77
 
 /* By which a test says that the machine is unfit for further ones. */
 #define EXIT_ABORT 112
@@ -46,6 +50,8 @@ enum { OUT, ERR, DMESG, JOURNAL, COMMS, NUM_FILES };
 struct run {
 	const struct settings *settings;
 	const struct job *job;
+	const char *dynamic;	/* the dynamic subtests that are asked for, or NULL: all */
+	const char *prefix;	/* of the files' names */
 	int dir;
 	int files[NUM_FILES];
 	int pipes[2];		/* stdout and stderr of the test */
@@ -77,6 +83,11 @@ static void put(struct run *run, int file, const char *data, size_t len)
 		fdatasync(run->files[file]);
 }
 
+static char *file_name(const struct run *run, int file)
+{
+	return xasprintf("%s%s", run->prefix, file_names[file]);
+}
+
 /* What stdout tells: a subtest starts, or has a result without having started. */
 static void watch_line(struct run *run)
 {
@@ -92,7 +103,7 @@ static void watch_line(struct run *run)
 		put(run, JOURNAL, name, strlen(name));
 		put(run, JOURNAL, "\n", 1);
 	} else if (starts_with(run->line, "Subtest ", &name)) {
-		char *journal = slurp(run->dir, file_names[JOURNAL]);
+		char *path = file_name(run, JOURNAL), *journal = slurp(run->dir, path);
 		bool known;
 
 		/* Text may begin with the word as well; a name has no blank in it. */
@@ -104,6 +115,7 @@ static void watch_line(struct run *run)
 			put(run, JOURNAL, name, len);
 			put(run, JOURNAL, "\n", 1);
 		}
+		free(path);
 		free(journal);
 	}
 	run->line_len = 0;
@@ -193,7 +205,10 @@ static void start(struct run *run)
 		setenv("IGT_SENTINEL_ON_STDERR", "1", 1);
 		for (size_t i = 0; i < run->settings->num_env; i++)
 			putenv(run->settings->env[i]);
-		if (run->job->subtests)
+		if (run->dynamic && run->job->subtests)
+			execl(path, path, "--run-subtest", run->job->subtests,
+			      "--dynamic-subtest", run->dynamic, NULL);
+		else if (run->job->subtests)
 			execl(path, path, "--run-subtest", run->job->subtests, NULL);
 		else
 			execl(path, path, NULL);
@@ -295,13 +310,16 @@ static void note(struct run *run, const char *fmt, ...)
 static void open_files(struct run *run)
 {
 	for (int file = 0; file < NUM_FILES && !run->write_error; file++) {
-		run->files[file] = openat(run->dir, file_names[file],
+		char *name = file_name(run, file);
+
+		run->files[file] = openat(run->dir, name,
 					  O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
 					  0666);
 		if (run->files[file] < 0)
 			run->write_error = strerror(errno);
+		free(name);
 	}
-	if (!run->write_error && mkdirat(run->dir, attachments, 0777))
+	if (!run->write_error && mkdirat(run->dir, attachments, 0777) && !run->prefix[0])
 		run->write_error = strerror(errno);
 }
 
@@ -413,6 +431,59 @@ static void close_job(struct run *run, int dirfd, const char *dir, bool keep)
 		unlinkat(dirfd, dir, AT_REMOVEDIR);
 }
 
+/*
+ * Which of a job's flakes failed, between commas; NULL if none did. A subtest that has
+ * dynamic subtests is told by these.
+ */
+static char *failed_flakes(const struct run *run)
+{
+	struct run_results results = { .settings = *run->settings };
+	char *names = NULL;
+
+	if (!run->settings->known.flakes.count)
+		return NULL;
+	job_results_read(&results, run->job, run->dir, "");
+	expectations_apply(&run->settings->known, &results);
+	for (size_t i = 0; i < results.count; i++) {
+		const struct result *r = &results.results[i];
+		char *more;
+
+		if (r->expected != FLAKY)
+			continue;
+		more = xasprintf("%s%s%s", names ?: "", names ? "," : "", r->dynamic ?: "");
+		free(names);
+		names = more;
+	}
+	return names;
+}
+
+/* A flake is run again, until it passes, and what that says is kept beside the rest. */
+static void run_flakes_again(const struct run *first)
+{
+	char *flakes = failed_flakes(first);
+
+	for (int n = 1; flakes && n <= MAX_TRIES && !interrupted; n++) {
+		struct run run = {
+			.settings = first->settings, .job = first->job, .dir = first->dir,
+			.dynamic = flakes[0] ? flakes : NULL,
+		};
+		char prefix[64];
+		int exitcode = 0;
+		bool passed;
+
+		snprintf(prefix, sizeof(prefix), TRY_PREFIX, n);
+		run.prefix = prefix;
+		memset(run.files, -1, sizeof(run.files));
+		passed = monitor(&run, &exitcode) == ENDED && !exitcode;
+		for (int file = 0; file < NUM_FILES; file++)
+			if (run.files[file] >= 0)
+				close(run.files[file]);
+		if (passed)
+			break;
+	}
+	free(flakes);
+}
+
 static void write_time(int dirfd, const char *file)
 {
 	struct timeval t;
@@ -474,7 +545,7 @@ static const char *in_a_word(enum outcome outcome, int exitcode)
 	switch (exitcode) {
 	case 0:
 		return "pass";
-	case 77:
+	case EXIT_SKIP:
 		return "skip";
 	case EXIT_ABORT:
 		return "abort";
@@ -501,7 +572,8 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 	free(kernel_damage(settings));
 
 	for (size_t i = 0; i < list->count; i++) {
-		struct run run = { .settings = settings, .job = &list->jobs[i], .dir = -1 };
+		struct run run = { .settings = settings, .job = &list->jobs[i], .prefix = "",
+				   .dir = -1 };
 		char dir[32];
 		enum outcome outcome;
 		int exitcode = 0;
@@ -530,6 +602,9 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 			run.write_error = strerror(errno);
 			outcome = UNWRITTEN;
 		}
+		if (outcome == TIMED_OUT || (outcome == ENDED && exitcode && exitcode != EXIT_SKIP &&
+					     exitcode != EXIT_ABORT))
+			run_flakes_again(&run);
 		/* What could not be written down has not been run: it will be again. */
 		close_job(&run, dirfd, dir, outcome == ENDED || outcome == TIMED_OUT);
 		if (outcome == UNWRITTEN || outcome == INTERRUPTED) {

@@ -28,7 +28,8 @@ static void add_filtered(struct job_list *list, const struct settings *settings,
 			       xasprintf("igt@%s", binary);
 
 	if ((!settings->include.count || regex_list_match(&settings->include, name)) &&
-	    !regex_list_match(&settings->exclude, name))
+	    !regex_list_match(&settings->exclude, name) &&
+	    !regex_list_match(&settings->known.skips, name))
 		add_job(list, binary, subtest);
 	free(name);
 }

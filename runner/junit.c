@@ -57,10 +57,17 @@ static void put_element(FILE *f, const char *name, const char *text)
 	fprintf(f, "</%s>\n", name);
 }
 
-/* What JUnit has a name for. */
-static const char *element(enum verdict verdict)
+/*
+ * What JUnit has a name for. Readers count a failure as one whatever it says, so a fault
+ * that is known is a skip, and says so.
+ */
+static const char *element(const struct result *r)
 {
-	switch (verdict) {
+	if (r->expected == KNOWN || r->expected == FLAKY)
+		return "skipped";
+	if (r->expected == IMPROVED)
+		return "failure";
+	switch (r->verdict) {
 	case PASS:
 		return NULL;
 	case SKIP:
@@ -76,11 +83,27 @@ static const char *element(enum verdict verdict)
 	}
 }
 
+static char *explain(const struct result *r)
+{
+	switch (r->expected) {
+	case KNOWN:
+		return xasprintf("%s, as is known (%s): %s", verdict_names[r->verdict], r->fault,
+				 r->message);
+	case FLAKY:
+		return xasprintf("%s, and is known to be flaky%s: %s", verdict_names[r->verdict],
+				 r->tries ? ": it passed when it was run again" : "", r->message);
+	case IMPROVED:
+		return xasprintf("it was expected to fail (%s), and passed", r->fault);
+	default:
+		return xstrdup(r->message);
+	}
+}
+
 static void put_testcase(FILE *f, const struct result *r)
 {
-	const char *kind = element(r->verdict);
+	const char *kind = element(r);
 	char *class = r->dynamic ? xasprintf("%s.%s", r->binary, r->subtest) : xstrdup(r->binary);
-	char *alone;
+	char *alone, *message;
 
 	fputs("<testcase", f);
 	put_attribute(f, "classname", class);
@@ -92,11 +115,13 @@ static void put_testcase(FILE *f, const struct result *r)
 		return;
 	}
 	fprintf(f, ">\n<%s", kind);
-	put_attribute(f, "message", r->message);
+	message = explain(r);
+	put_attribute(f, "message", message);
 	if (strcmp(kind, "skipped")) {
-		put_attribute(f, "type", verdict_names[r->verdict]);
+		put_attribute(f, "type", r->expected == IMPROVED ? "unexpected-pass" :
+			      verdict_names[r->verdict]);
 		fputc('>', f);
-		put_escaped(f, r->message, MAX_TEXT);
+		put_escaped(f, message, MAX_TEXT);
 		fputc('\n', f);
 		put_escaped(f, r->evidence, MAX_TEXT);
 		fputs(r->evidence[0] ? "\n" : "", f);
@@ -112,6 +137,7 @@ static void put_testcase(FILE *f, const struct result *r)
 		fputs("/>\n", f);
 	}
 	fputs("</testcase>\n", f);
+	free(message);
 }
 
 struct counts {
@@ -121,7 +147,7 @@ struct counts {
 
 static void count(struct counts *counts, const struct result *r)
 {
-	const char *kind = element(r->verdict);
+	const char *kind = element(r);
 
 	counts->tests++;
 	counts->time += r->time;

@@ -29,7 +29,7 @@ char *regex_list_add(struct regex_list *list, const char *pattern, int kind)
 	return NULL;
 }
 
-const struct regex *regex_list_match(const struct regex_list *list, const char *s)
+bool regex_match(const struct regex *regex, const char *s)
 {
 	/* Which part matched is never asked. */
 	static pcre2_match_data *match;
@@ -38,9 +38,14 @@ const struct regex *regex_list_match(const struct regex_list *list, const char *
 		match = pcre2_match_data_create(1, NULL);
 	if (!match)
 		die("out of memory");
+	return pcre2_match(regex->code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, 0, match,
+			   NULL) >= 0;
+}
+
+const struct regex *regex_list_match(const struct regex_list *list, const char *s)
+{
 	for (size_t i = 0; i < list->count; i++)
-		if (pcre2_match(list->regexes[i].code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, 0,
-				match, NULL) >= 0)
+		if (regex_match(&list->regexes[i], s))
 			return &list->regexes[i];
 	return NULL;
 }

@@ -25,6 +25,8 @@ enum regex_kind {
 /* What is wrong with the pattern, which is not added then; NULL if nothing. */
 char *regex_list_add(struct regex_list *list, const char *pattern, int kind);
 
+bool regex_match(const struct regex *regex, const char *s);
+
 /* The first that matches; NULL if none does. */
 const struct regex *regex_list_match(const struct regex_list *list, const char *s);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "executor.h"
+#include "expect.h"
 #include "findings.h"
 #include "junit.h"
 #include "matrix.h"
@@ -18,9 +19,17 @@
 /* More rows of the matrix than these do not fit on a screen beside the findings. */
 #define ROWS 16
 
+/* So many are named that did what was not expected of them. */
+#define NAMED 8
+
 static bool is_bad(const struct run_results *run, size_t i)
 {
 	return verdict_is_bad(run->results[i].verdict) && !result_is_told_by_parts(run, i);
+}
+
+static bool is_news(const struct run_results *run, size_t i)
+{
+	return run->results[i].expected == AS_IT_IS && is_bad(run, i);
 }
 
 /* One heading for all failures of one part that say the same. */
@@ -54,13 +63,89 @@ static void print_failures(FILE *f, const struct run_results *run)
 	free(done);
 }
 
+/* The known faults that were met, each with whom. */
+static void print_known(FILE *f, const struct run_results *run)
+{
+	struct words faults = { }, *names = NULL;
+	size_t *counts = NULL;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+		const size_t before = faults.count;
+		size_t n;
+
+		if (r->expected != KNOWN)
+			continue;
+		n = word(&faults, r->fault, strlen(r->fault));
+		if (faults.count > before) {
+			size_t unused = before;
+
+			*grow(names, unused) = (struct words){ };
+			unused = before;
+			*grow(counts, unused) = 0;
+		}
+		word(&names[n], result_name(r), strlen(result_name(r)));
+		counts[n]++;
+	}
+	if (faults.count)
+		fprintf(f, "\nknown faults, by %s-fails.txt:\n", run->expectations);
+	for (size_t i = 0; i < faults.count; i++) {
+		fprintf(f, "    %s: %zu of ", faults.words[i][0] ? faults.words[i] : "(no title)",
+			counts[i]);
+		for (size_t j = 0; j < names[i].count; j++)
+			fprintf(f, "%s%s", j ? ", " : "", names[i].words[j]);
+		fputc('\n', f);
+		free_words(&names[i]);
+	}
+	free_words(&faults);
+	free(names);
+	free(counts);
+}
+
+/* What is of this kind, under a heading, and no more than so many of it. */
+static void print_those(FILE *f, const struct run_results *run, enum expected which,
+			const char *heading, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct result *r = &run->results[i];
+		char *key;
+
+		if (r->expected != which)
+			continue;
+		if (!n)
+			fprintf(f, "\n%s:\n", heading);
+		if (n++ >= most)
+			continue;
+		key = result_key(r);
+		if (which == IMPROVED)
+			fprintf(f, "    %s (%s)\n", key, r->fault);
+		else
+			fprintf(f, "    %s: %s, %s\n", key, verdict_names[r->verdict],
+				r->tries ? "and a pass when it was run again" : "not run again");
+		free(key);
+	}
+	if (n > most)
+		fprintf(f, "    and %zu more\n", n - most);
+}
+
+static void print_expected(FILE *f, const struct run_results *run, size_t most)
+{
+	print_those(f, run, IMPROVED, "expected to fail, and passed", most);
+	print_those(f, run, FLAKY, "flaky, as is known", most);
+	print_known(f, run);
+}
+
 static void print_sums(FILE *f, const struct run_results *run)
 {
-	size_t sums[NUM_VERDICTS] = { };
+	size_t sums[NUM_VERDICTS] = { }, known = 0;
 
-	for (size_t i = 0; i < run->count; i++)
+	for (size_t i = 0; i < run->count; i++) {
+		known += run->results[i].expected == KNOWN || run->results[i].expected == FLAKY;
 		if (!result_is_told_by_parts(run, i))
 			sums[run->results[i].verdict]++;
+	}
 	fprintf(f, "\nLinux %s, %s%s%s: ", run->release, run->arch, run->machine ? ", " : "",
 		run->machine ?: "");
 	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
@@ -69,6 +154,8 @@ static void print_sums(FILE *f, const struct run_results *run)
 		fprintf(f, "%s%zu %s", first ? "" : ", ", sums[v], verdict_names[v]);
 		first = false;
 	}
+	if (known)
+		fprintf(f, " (%zu known)", known);
 	if (run->end > run->start)
 		fprintf(f, ", in %.1f s", run->end - run->start);
 	fputc('\n', f);
@@ -93,6 +180,7 @@ static void print_all(FILE *f, const struct run_results *run)
 	print_failures(f, run);
 	matrix_print(f, run, -1);
 	unjudged_print(f, run);
+	print_expected(f, run, -1);
 	print_sums(f, run);
 }
 
@@ -100,23 +188,30 @@ static void print_short(FILE *f, const struct run_results *run)
 {
 	struct findings findings;
 
-	findings_of(&findings, run, is_bad);
+	findings_of(&findings, run, is_news);
 	if (findings.count)
 		fputc('\n', f);
 	findings_print(f, &findings);
+	print_expected(f, run, NAMED);
 	matrix_print(f, run, ROWS);
 	print_sums(f, run);
 }
 
-int report(const char *path, int dirfd)
+int report(const char *path, int dirfd, const char *expectations)
 {
 	static const char name[] = "report.txt";
+	struct expectations known;
 	struct run_results run;
 	FILE *f;
 
 	if (!results_read(&run, dirfd))
 		die("%s has no results of igt_runner or dmabuf_runner (metadata.txt, joblist.txt)",
 		    path);
+	if (expectations) {
+		expectations_read(&known, expectations, run.release);
+		expectations_apply(&known, &run);
+		run.expectations = known.name;
+	}
 	print_safely(stdout, print_short, &run);
 	fflush(stdout);
 	f = create_file(dirfd, name);
@@ -136,5 +231,5 @@ int run_and_report(const struct settings *settings, const struct job_list *list,
 
 	if (settings->no_report)
 		return complete ? 0 : 2;
-	return report(settings->results_path, dirfd);
+	return report(settings->results_path, dirfd, settings->expectations);
 }

@@ -406,6 +406,17 @@ static void add(struct run_results *run, const struct job_output *job,
 	read_words(r);
 }
 
+static void free_result(struct result *r)
+{
+	char *texts[] = {
+		r->binary, r->subtest, r->dynamic, r->out, r->err, r->dmesg, r->clauses,
+		r->broken, r->cause, r->message, r->evidence,
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free(texts[i]);
+}
+
 static void add_subtest(struct run_results *run, const struct job_output *job,
 			const struct job *j, const char *subtest)
 {
@@ -535,13 +546,21 @@ static void add_not_run(struct run_results *run, const struct job_output *job,
 	free(names);
 }
 
-static void read_job(struct run_results *run, const struct job *j, int dir)
+static char *read_output(int dir, const char *prefix, const char *name)
+{
+	char *path = xasprintf("%s%s", prefix, name), *text = slurp(dir, path);
+
+	free(path);
+	return text ?: xstrdup("");
+}
+
+void job_results_read(struct run_results *run, const struct job *j, int dir, const char *prefix)
 {
 	struct job_output job = {
-		.out = slurp(dir, "out.txt") ?: xstrdup(""),
-		.err = slurp(dir, "err.txt") ?: xstrdup(""),
-		.dmesg = slurp(dir, "dmesg.txt") ?: xstrdup(""),
-		.journal = slurp(dir, "journal.txt") ?: xstrdup(""),
+		.out = read_output(dir, prefix, "out.txt"),
+		.err = read_output(dir, prefix, "err.txt"),
+		.dmesg = read_output(dir, prefix, "dmesg.txt"),
+		.journal = read_output(dir, prefix, "journal.txt"),
 	};
 	struct words begun = { };
 
@@ -557,6 +576,41 @@ static void read_job(struct run_results *run, const struct job *j, int dir)
 	free(job.err);
 	free(job.dmesg);
 	free(job.journal);
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* What became of those of this job's results, from first on, that were run again. */
+static void read_tries(struct run_results *run, size_t first, const struct job *j, int dir)
+{
+	char prefix[64];
+
+	for (int n = 1; n <= MAX_TRIES; n++) {
+		struct run_results again = { .settings = run->settings };
+		char *journal;
+
+		snprintf(prefix, sizeof(prefix), TRY_PREFIX, n);
+		journal = xasprintf("%sjournal.txt", prefix);
+		if (!faccessat(dir, journal, F_OK, 0))
+			job_results_read(&again, j, dir, prefix);
+		free(journal);
+		for (size_t i = first; i < run->count; i++)
+			for (size_t k = 0; k < again.count; k++) {
+				struct result *r = &run->results[i], *s = &again.results[k];
+
+				if (!same(r->subtest, s->subtest) || !same(r->dynamic, s->dynamic))
+					continue;
+				r->tries++;
+				r->passed_again |= s->verdict == PASS;
+			}
+		/* Nothing else of it is asked for. */
+		for (size_t k = 0; k < again.count; k++)
+			free_result(&again.results[k]);
+		free(again.results);
+	}
 }
 
 static double read_time(int dirfd, const char *file)
@@ -603,6 +657,7 @@ bool results_read(struct run_results *run, int dirfd)
 	run->aborted = slurp(dirfd, "aborted.txt");
 
 	for (size_t i = 0; i < list.count; i++) {
+		const size_t first = run->count;
 		char dir[32];
 		int fd;
 
@@ -612,7 +667,8 @@ bool results_read(struct run_results *run, int dirfd)
 			add_not_run(run, &none, &list.jobs[i], &no_names, NOTRUN);
 			continue;
 		}
-		read_job(run, &list.jobs[i], fd);
+		job_results_read(run, &list.jobs[i], fd, "");
+		read_tries(run, first, &list.jobs[i], fd);
 		close(fd);
 	}
 	return true;
@@ -638,21 +694,25 @@ bool result_is_told_by_parts(const struct run_results *run, size_t i)
 
 int results_status(const struct run_results *run)
 {
-	size_t passed = 0, bad = 0, not_run = 0;
+	size_t passed = 0, known = 0, bad = 0, not_run = 0;
 
 	for (size_t i = 0; i < run->count; i++) {
-		enum verdict verdict = run->results[i].verdict;
+		const struct result *r = &run->results[i];
 
-		passed += verdict == PASS;
-		bad += verdict_is_bad(verdict);
-		not_run += verdict == NOTRUN;
+		not_run += r->verdict == NOTRUN;
+		if (result_is_told_by_parts(run, i))
+			continue;
+		passed += r->verdict == PASS;
+		known += r->expected == KNOWN || r->expected == FLAKY;
+		bad += r->expected == IMPROVED ||
+		       (r->expected == AS_IT_IS && verdict_is_bad(r->verdict));
 	}
 	if (not_run || !run->end) {
 		fprintf(stderr, "The run did not come to its end: %zu subtests were not run.%s%s",
 			not_run, run->aborted ? " " : "\n", run->aborted ?: "");
 		return 2;
 	}
-	if (!passed && !bad) {
+	if (!passed && !known && !bad) {
 		fprintf(stderr, "Nothing was tested: every subtest was skipped.\n");
 		return 2;
 	}

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "expect.h"
 #include "settings.h"
 
 /* igt_results' verdicts, by its rules. */
@@ -17,6 +18,8 @@ extern const char *const verdict_names[NUM_VERDICTS];
 
 /* Whether it is a verdict that someone must look into. */
 bool verdict_is_bad(enum verdict verdict);
+
+struct job;
 
 struct result {
 	char *binary, *subtest;	/* subtest: NULL for a binary without any */
@@ -31,6 +34,11 @@ struct result {
 	char *cause;		/* the one that the evidence names behind that, or the same */
 	char *message;		/* in one line: what broke, or why it was skipped */
 	char *evidence;		/* the lines behind it, or "" */
+
+	unsigned int tries;	/* how often it was run again, for a flake */
+	bool passed_again;	/* one of these times */
+	enum expected expected;
+	const char *fault;	/* the known one, if it is of one */
 };
 
 /* A whole results directory, in the order of its joblist.txt. */
@@ -41,6 +49,7 @@ struct run_results {
 	char *release, *arch;	/* of the kernel, by uname.txt; "unknown" without it */
 	char *machine;		/* machine.txt, or NULL */
 	double start, end;	/* seconds since the epoch; end is 0 if there is none */
+	const char *expectations;	/* what the files of these begin with, or NULL */
 	char *aborted;		/* what aborted.txt says, or NULL */
 };
 
@@ -56,9 +65,19 @@ bool results_read(struct run_results *run, int dirfd);
  * results_status:
  *
  * The exit status that the results ask for: 0, 1 or 2, with what is missing on
- * stderr in the last case.
+ * stderr in the last case. What is a known fault does not count; what is expected to
+ * fail and passed does.
  */
 int results_status(const struct run_results *run);
+
+/*
+ * job_results_read:
+ *
+ * Adds the results of one job, from the files in its directory whose names begin with
+ * prefix.
+ */
+void job_results_read(struct run_results *run, const struct job *job, int dir,
+		      const char *prefix);
 
 /* By which a person knows it: the dynamic subtest's name, or the subtest's. */
 const char *result_name(const struct result *r);

@@ -1,29 +1,55 @@
 // SPDX-License-Identifier: MIT
 /*
- * dmabuf_results: the reports on any results directory, ours or
- * igt_runner's.
+ * dmabuf_results: the reports on any results directory, ours or igt_runner's.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
 #include "util.h"
 
+static const char help[] =
+	"Usage: dmabuf_results [--expectations PATH] RESULTS\n"
+	"Prints what was found and the matrix of a results directory of igt_runner or\n"
+	"dmabuf_runner, and writes report.txt and junit.xml in it.\n"
+	"\n"
+	"  --expectations PATH  what is known of the kernel, by PATH-fails.txt and\n"
+	"                       PATH-flakes.txt, or by what the directory PATH has for it\n"
+	"\n"
+	"Exit status: 0 everything ran and nothing failed that is not known; 1 something\n"
+	"failed, or is known to fail and passed; 2 it did not run, or not to the end.\n";
+
 int main(int argc, char **argv)
 {
-	int dirfd;
+	enum { OPT_EXPECTATIONS = 0x100 };
+	static const struct option options[] = {
+		{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *expectations = NULL, *path;
+	int opt, dirfd;
 
-	if (argc != 2 || argv[1][0] == '-') {
-		printf("Usage: dmabuf_results RESULTS\n"
-		       "Prints what was found and the matrix of a results directory of igt_runner or\n"
-		       "dmabuf_runner, and writes report.txt and junit.xml in it. Exit status: 0\n"
-		       "everything ran and nothing failed; 1 something failed; 2 it did not run, or\n"
-		       "not to the end.\n");
-		return argc == 2 && !strcmp(argv[1], "--help") ? 0 : 2;
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case OPT_EXPECTATIONS:
+			expectations = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			die("see --help");
+		}
 	}
-	dirfd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (optind + 1 != argc)
+		die("RESULTS is needed; see --help");
+	path = argv[optind];
+	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
-		die("%s: %s", argv[1], strerror(errno));
-	return report(argv[1], dirfd);
+		die("%s: %s", path, strerror(errno));
+	return report(path, dirfd, expectations);
 }

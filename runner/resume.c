@@ -33,6 +33,7 @@ int main(int argc, char **argv)
 		die("%s has no run to continue (metadata.txt, joblist.txt)", argv[1]);
 	settings.results_path = argv[1];
 	settings.resume = true;
+	settings_expect(&settings);
 	if (!faccessat(dirfd, "endtime.txt", F_OK, 0))
 		die("%s: this run has come to its end", argv[1]);
 	if (access(settings.test_root, F_OK))

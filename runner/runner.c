@@ -115,6 +115,7 @@ int main(int argc, char **argv)
 	int dirfd;
 
 	settings_parse(&settings, argc, argv);
+	settings_expect(&settings);
 	job_list_create(&list, &settings);
 	if (settings.list_all) {
 		for (size_t i = 0; i < list.count; i++)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -17,7 +18,7 @@
 enum {
 	OPT_ABORT = 0x100, OPT_TEST_LIST, OPT_IGNORE_MISSING, OPT_NON_ROOT,
 	OPT_INACTIVITY, OPT_PER_TEST, OPT_OVERALL, OPT_WARN_LEVEL, OPT_NO_REPORT,
-	OPT_VERSION,
+	OPT_EXPECTATIONS, OPT_VERSION,
 };
 
 static const struct option options[] = {
@@ -42,6 +43,7 @@ static const struct option options[] = {
 	{ "dmesg-warn-level", required_argument, NULL, OPT_WARN_LEVEL },
 	{ "environment", required_argument, NULL, 'e' },
 	{ "no-report", no_argument, NULL, OPT_NO_REPORT },
+	{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
 	{ }
 };
 
@@ -55,6 +57,9 @@ static const char help[] =
 	"  -x, --exclude-tests REGEX    do not run what matches\n"
 	"  -b, --blacklist FILE         do not run what matches a regex in FILE\n"
 	"      --test-list FILE         run what FILE names, igt@BINARY@SUBTEST a line\n"
+	"      --expectations PATH      what is known of the kernel, by PATH-fails.txt,\n"
+	"                               PATH-flakes.txt and PATH-skips.txt, or by what the\n"
+	"                               directory PATH has for it\n"
 	"      --ignore-missing         accepted and ignored, as igt_runner does\n"
 	"  -L, --list-all               print what would be run, and stop\n"
 	"  -d, --dry-run                prepare RESULTS for dmabuf_resume, and stop\n"
@@ -251,6 +256,9 @@ void settings_parse(struct settings *s, int argc, char **argv)
 		case OPT_NO_REPORT:
 			s->no_report = true;
 			break;
+		case OPT_EXPECTATIONS:
+			s->expectations = absolute(optarg);
+			break;
 		default:
 			die("see --help");
 		}
@@ -276,6 +284,7 @@ void settings_parse(struct settings *s, int argc, char **argv)
 	check_line(s->name);
 	check_line(s->test_root);
 	check_line(s->results_path);
+	check_line(s->expectations);
 }
 
 /* The numbers in metadata.txt that mean something here, by igt_runner's names. */
@@ -300,6 +309,8 @@ bool settings_write(const struct settings *s, int dirfd)
 	fprintf(f, "test_root : %s\nresults_path : %s\n", s->test_root, s->results_path);
 	for (size_t i = 0; i < s->num_env; i++)
 		fprintf(f, "environment : %s\n", s->env[i]);
+	if (s->expectations)
+		fprintf(f, "expectations : %s\n", s->expectations);
 	fprintf(f, "cmdline.argc : %d\n", s->argc);
 	for (int i = 0; i < s->argc; i++)
 		fprintf(f, "cmdline.argv[%d] : %s\n", i, s->argv[i]);
@@ -330,6 +341,8 @@ bool settings_read(struct settings *s, int dirfd)
 			s->name = xstrdup(copy);
 		else if (!strcmp(key, "test_root"))
 			s->test_root = xstrdup(copy);
+		else if (!strcmp(key, "expectations"))
+			s->expectations = xstrdup(copy);
 		else if (!strcmp(key, "environment"))
 			*grow(s->env, s->num_env) = xstrdup(copy);
 #define X(number) else if (!strcmp(key, #number)) s->number = atoi(copy);
@@ -340,4 +353,13 @@ bool settings_read(struct settings *s, int dirfd)
 	}
 	free(text);
 	return s->test_root;
+}
+
+void settings_expect(struct settings *s)
+{
+	struct utsname u;
+
+	uname(&u);
+	if (s->expectations)
+		expectations_read(&s->known, s->expectations, u.release);
 }

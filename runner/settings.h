@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "expect.h"
 #include "regex_list.h"
 
 enum log_level { LOG_LEVEL_NORMAL, LOG_LEVEL_QUIET, LOG_LEVEL_VERBOSE };
@@ -22,6 +23,8 @@ struct settings {
 	unsigned int abort_mask;
 	char *test_list;
 	struct regex_list include, exclude;
+	char *expectations;	/* see expectations_read(), or NULL */
+	struct expectations known;	/* by that, of the kernel that runs */
 	int inactivity_timeout, per_test_timeout, overall_timeout;
 	int dmesg_warn_level;
 	char *test_root, *results_path;
@@ -49,5 +52,8 @@ bool settings_write(const struct settings *settings, int dirfd);
  * or to continue it. False if there is no metadata.txt.
  */
 bool settings_read(struct settings *settings, int dirfd);
+
+/* Reads the expectations of the kernel that runs, if they were asked for. */
+void settings_expect(struct settings *settings);
 
 #endif /* RUNNER_SETTINGS_H */

@@ -52,7 +52,7 @@ verdict() {
 	pass) want='1  ' ;;
 	skip) want='1 skipped ' ;;
 	none) want='0  ' ;;
-	fail|warn|dmesg-*) want="1 failure $2" ;;
+	fail|warn|dmesg-*|unexpected-pass) want="1 failure $2" ;;
 	*) want="1 error $2" ;;
 	esac
 	if [ "$is" = "$want" ]; then ok; else bad "$1 is '$is', not '$want'"; fi
@@ -196,6 +196,66 @@ else
 	bad 'what explains most is not on top'
 fi
 check 'each failure is in report.txt' test "$(grep -c 'run it alone' "$r/report.txt")" -eq 7
+
+# What is known does not count, what is better than known does, and a flake is run again.
+known=$work/known
+cat > "$known-fails.txt" <<'END'
+# A fault
+igt@fake@(fails|dynamic@b.d),Fail
+fake@hangs,Timeout
+
+# Another
+igt@fake@warns,Warn
+igt@fake@skips,Fail
+END
+status 0 'known faults' run --overwrite --expectations "$known" --per-test-timeout 1 \
+	-t '@(ok|fails|dynamic|hangs|warns|skips)$' "$root" "$r"
+says "^known faults, by $known-fails.txt:$"
+says '^    A fault: 3 of fails, bad, hangs$'
+says '^    Another: 1 of warns$'
+says '2 fail, 1 warn, 1 timeout (4 known)'
+check 'junit.xml with them is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
+verdict fails skip 'as is known (A fault): bad'
+verdict hangs skip 'timeout, as is known'
+status 1 'the same, bare' "$bin/dmabuf_results" "$r"
+verdict fails fail bad
+sed -i 's/fails|//' "$known-fails.txt"
+status 1 'one less is known' "$bin/dmabuf_results" --expectations "$known" "$r"
+if [ "$(sed '/^$/d' "$work/last" | head -n 1)" = 'fails: bad' ]; then ok; else bad 'it is not on top'; fi
+printf '# Gone\nfake@(ok|fails),Fail\n' >> "$known-fails.txt"
+status 1 'what is known passed' "$bin/dmabuf_results" --expectations "$known" "$r"
+says '^    igt@fake@ok (Gone)$'
+verdict ok unexpected-pass 'it was expected to fail (Gone), and passed'
+printf 'fails@igt\n' > "$known-fails.txt"
+status 2 'a line that has no status' "$bin/dmabuf_results" --expectations "$known" "$r"
+says 'known-fails.txt:1: .fails@igt. is not PATTERN,STATUS'
+printf 'fails,Fail\n(,Fail\n' > "$known-fails.txt"
+status 2 'a pattern that is none' "$bin/dmabuf_results" --expectations "$known" "$r"
+says 'known-fails.txt:2: .(. is no regular'
+printf 'fake@.*,UnexpectedImprovement(Pass)\n' > "$known-fails.txt"
+printf '# why not\n@crash\n' > "$known-skips.txt"
+printf '@flaky@(odd|steady)$\n' > "$known-flakes.txt"
+printf '%s debian\n* known\n' 'no-such-release*' > "$work/kernels"
+status 1 'flakes and skips, by the release' run --overwrite --expectations "$work" \
+	-t '@(flaky|crashes|ok)$' "$root" "$r"
+says '^never: never$'
+says '^    igt@fake@flaky@odd: fail, and a pass when it was run again$'
+verdict flaky@never fail
+verdict flaky@odd skip 'it passed when it was run again'
+verdict flaky@steady pass
+verdict crashes none
+verdict ok pass
+check 'it alone was run again' grep -q odd "$r"/*/attachments/again-1-out.txt
+check 'and nothing else' sh -c "! grep -q never '$r'/*/attachments/again-1-out.txt"
+printf '@flaky@(odd|never)$\n' > "$known-flakes.txt"
+status 1 'a flake that never passes' run --overwrite --expectations "$work" \
+	-t '@flaky' "$root" "$r"
+verdict flaky@never fail
+verdict flaky@odd skip
+check 'it had two tries' test -s "$r/0/attachments/again-2-out.txt" -a ! -e "$r/0/attachments/again-3-out.txt"
+status 2 'expectations that are not there' "$bin/dmabuf_results" --expectations "$work/nothing" "$r"
+says 'there is no .*/nothing-fails.txt'
+rm "$work/kernels" "$known"-*
 
 # Filters.
 status 0 'include and exclude' run -L -t '@DYNAMIC' -x 'crash|stuck' "$root"
