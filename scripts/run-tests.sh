@@ -23,13 +23,17 @@ it, and leaves igt_runner's layout and junit.xml in results/.
                     (the lab always does)
   -t REGEX          run only what matches igt@BINARY@SUBTEST
   -x REGEX          do not run what matches
+  --expectations P  what is known of the kernel, by P-fails.txt, P-flakes.txt and
+                    P-skips.txt, or by what the folder P has for it (default:
+                    expectations/, of Debian's kernels)
+  --no-expectations what is known counts as well
   -o DIR            results go to DIR, which is new or empty (default: results;
                     those of an earlier run become results.old)
   --build-only      build and install in build/stage, and stop
   --help
 
-Exit status: 0 everything ran and nothing failed; 1 something failed; 2 it could
-not run, or not to the end.
+Exit status: 0 everything ran and nothing failed that is not known; 1 something
+failed, or is known to fail and passed; 2 it could not run, or not to the end.
 END
 }
 
@@ -47,6 +51,7 @@ kernel=debian:trixie
 host=
 disruptive=
 build_only=
+expectations=$source/expectations
 modules=
 from_source=
 include=
@@ -65,7 +70,8 @@ while [ $# -gt 0 ]; do
 	--host) host=1; shift; continue ;;
 	--disruptive) disruptive=1; shift; continue ;;
 	--build-only) build_only=1; shift; continue ;;
-	--kernel | --modules | --module | -t | -x | -o)
+	--no-expectations) expectations=; shift; continue ;;
+	--kernel | --modules | --module | --expectations | -t | -x | -o)
 		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
@@ -86,6 +92,11 @@ while [ $# -gt 0 ]; do
 		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
 		[ ! -d "$2" ] || from_source=1
 		option "$1" "$2"
+		;;
+	--expectations)
+		[ -d "$2" ] || [ -n "$(ls "$2"-*.txt 2>/dev/null)" ] ||
+			die "there is no folder '$2', nor $2-fails.txt"
+		expectations=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 		;;
 	-t) include=$2 ;;
 	-x) exclude=$2 ;;
@@ -189,11 +200,22 @@ tests=$(find "$stage" -name test-list.txt)
 tests=$(dirname "${tests#"$stage"}")
 bin=$(find "$stage" -name dmabuf_runner)
 bin=$(dirname "${bin#"$stage"}")
+known=$expectations
 # The lab has a copy. This machine can have but one run at a time, which can be
 # resumed, so that it keeps the place and the lock.
 if [ -z "$host" ]; then
 	cp -a "$stage" "$tmp/stage"
 	stage=$tmp/stage
+	if [ -n "$expectations" ]; then
+		mkdir -p "$stage/etc/expectations"
+		known=/etc/expectations
+		if [ -d "$expectations" ]; then
+			cp "$expectations"/* "$stage$known/"
+		else
+			cp "$expectations"-*.txt "$stage$known/"
+			known=$known/$(basename "$expectations")
+		fi
+	fi
 fi
 
 # claim DIR: as long as fd 8 is open, no other run has it
@@ -230,6 +252,7 @@ fi
 # and junit.xml come once all is done; here whoever resumes the run has them, too.
 set --
 [ -n "$host" ] || set -- --no-report
+[ -z "$known" ] || set -- "$@" --expectations "$known"
 [ -z "$include" ] || set -- "$@" -t "$include"
 [ -z "$exclude" ] || set -- "$@" -x "$exclude"
 [ -z "${DMABUF_EXPORTERS-}" ] || set -- "$@" -e "DMABUF_EXPORTERS=$DMABUF_EXPORTERS"
@@ -292,12 +315,14 @@ if [ ! -f "$results/joblist.txt" ]; then
 	exit 2
 fi
 if [ ! -f "$results/endtime.txt" ]; then
-	[ -n "$host" ] || "$stage$bin/dmabuf_results" "$results" || :
+	[ -n "$host" ] || "$stage$bin/dmabuf_results" \
+		${expectations:+--expectations "$expectations"} "$results" || :
 	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
 fi
 [ -z "$host" ] || exit $rc
 rc=0
-"$stage$bin/dmabuf_results" "$results" >"$tmp/report" || rc=$?
+"$stage$bin/dmabuf_results" ${expectations:+--expectations "$expectations"} "$results" \
+	>"$tmp/report" || rc=$?
 cat "$tmp/report"
 
 # The guest's command that comes to the first failure again.
