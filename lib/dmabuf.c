@@ -58,45 +58,48 @@ const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i)
 	return i < num_exporters ? exporters[i] : NULL;
 }
 
-/* Calls fn for each pattern of DMABUF_EXPORTERS; whether there are any. */
-static bool for_each_pattern(void (*fn)(const char *pattern, void *data), void *data)
+/* Calls fn for each pattern of DMABUF_EXPORTERS; those with "!" in front exclude. */
+static void for_each_pattern(void (*fn)(const char *pattern, bool excludes, void *data),
+			     void *data)
 {
 	const char *env = getenv("DMABUF_EXPORTERS");
 	char *copy = env ? strdup(env) : NULL, *rest = copy, *pattern;
-	bool any = false;
 
 	igt_assert(copy || !env);
-	while ((pattern = strsep(&rest, " "))) {
-		if (!pattern[0])
-			continue;
-		any = true;
-		fn(pattern, data);
-	}
+	while ((pattern = strsep(&rest, " ,")))
+		if (pattern[pattern[0] == '!'])
+			fn(pattern + (pattern[0] == '!'), pattern[0] == '!', data);
 	free(copy);
-	return any;
 }
 
 struct match {
 	const char *name;
-	bool found;
+	bool asked, found, excluded;
 };
 
-static void match_name(const char *pattern, void *data)
+static void match_name(const char *pattern, bool excludes, void *data)
 {
 	struct match *m = data;
+	const bool matches = !fnmatch(pattern, m->name, 0);
 
-	m->found |= !fnmatch(pattern, m->name, 0);
+	m->asked |= !excludes;
+	m->found |= matches && !excludes;
+	m->excluded |= matches && excludes;
 }
 
 bool dmabuf_exporter_is_chosen(const char *name)
 {
 	struct match m = { .name = name };
 
-	return !for_each_pattern(match_name, &m) || m.found;
+	for_each_pattern(match_name, &m);
+	return (m.found || !m.asked) && !m.excluded;
 }
 
-static void must_match_some(const char *pattern, void *unused)
+/* What is excluded may well not be here. */
+static void must_match_some(const char *pattern, bool excludes, void *unused)
 {
+	if (excludes)
+		return;
 	for_each_dmabuf_exporter(e)
 		if (!fnmatch(pattern, e->name, 0))
 			return;

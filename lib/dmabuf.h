@@ -128,13 +128,14 @@ void dmabuf_find_devices(void);
  * dmabuf_choose_exporters:
  *
  * Forgets those whose names match none of the shell patterns in the environment
- * variable DMABUF_EXPORTERS, which are separated by blanks; none, if it has none.
+ * variable DMABUF_EXPORTERS (the option --exporters), which are separated by blanks or
+ * commas, and those that match one with "!" in front; none, if it has none.
  * dmabuf_find_devices() does this at its end, when second exporters of a name have got
  * theirs: these names are the same, whatever is chosen.
  */
 void dmabuf_choose_exporters(void);
 
-/* Whether such a pattern matches the name, or there is none. */
+/* Whether the patterns leave an exporter of this name. */
 bool dmabuf_exporter_is_chosen(const char *name);
 
 const struct dmabuf_exporter *dmabuf_exporter_get(unsigned int i);

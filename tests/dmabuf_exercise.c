@@ -82,6 +82,7 @@ enum { OPT_SEED = 0x1000, OPT_STEPS, OPT_SECONDS, OPT_SHRINK, OPT_REPLAY };
 
 static const struct option options[] = {
 	{ "disruptive", no_argument, NULL, 'D' },
+	{ "exporters", required_argument, NULL, 'X' },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "steps", required_argument, NULL, OPT_STEPS },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
@@ -92,6 +93,7 @@ static const struct option options[] = {
 
 static const char help[] =
 	"  --disruptive                also do what a user of this machine would notice\n"
+	"  --exporters PATTERNS        look at these exporters only (DMABUF_EXPORTERS)\n"
 	"  --seed N                    draw walks from this seed on (DMABUF_EXERCISE_SEED)\n"
 	"  --steps N                   at most so many steps a walk (DMABUF_EXERCISE_STEPS)\n"
 	"  --seconds S                 walk for so long on each exporter\n"
