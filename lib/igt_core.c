@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -59,6 +60,9 @@ static bool any_success, any_skip, any_fail;
 static int failure_code = IGT_EXIT_FAILURE;
 static int crash_signal;	/* the first that a subtest died of, or 0 */
 static bool exiting;		/* exit handlers run */
+
+/* Of dmabuf_runner: whether it wants a dynamic subtest is asked here; -1: all of them. */
+static int ask_fd = -1;
 
 /* igt_runner asks for it, and igt_results cuts what stderr has by it. */
 static bool sentinels_on_stderr;
@@ -467,6 +471,22 @@ void __igt_begin_dynamic_subtests(void)
 	dynamic_executed = dynamic_failed = dynamic_succeeded = 0;
 }
 
+/*
+ * Runners learn the names of dynamic subtests only when they begin. One that has
+ * something to say about them answers 'n' for those that it does not want.
+ */
+static bool runner_wants(const char *name)
+{
+	char question[600], answer = 'y';
+	int n = snprintf(question, sizeof(question), "%s@%s", in_subtest, name);
+
+	if (ask_fd < 0 || send(ask_fd, question, n, MSG_NOSIGNAL) != n)
+		return true;
+	while (recv(ask_fd, &answer, 1, 0) < 0 && errno == EINTR)
+		;
+	return answer != 'n';
+}
+
 bool __igt_run_dynamic_subtest(const char *dynamic_subtest_name)
 {
 	if (dynamic_executed < 0 || !valid_name(dynamic_subtest_name)) {
@@ -478,6 +498,8 @@ bool __igt_run_dynamic_subtest(const char *dynamic_subtest_name)
 		return false;
 	}
 	dynamic_matched = true;
+	if (!runner_wants(dynamic_subtest_name))
+		return false;
 	dynamic_executed++;
 	snprintf(in_dynamic, sizeof(in_dynamic), "%s", dynamic_subtest_name);
 	clock_gettime(CLOCK_MONOTONIC, &dynamic_start);
@@ -821,6 +843,9 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 	test_name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sentinels_on_stderr = getenv("IGT_SENTINEL_ON_STDERR");
+	ask_fd = atoi(getenv("IGT_DYNAMIC_FD") ?: "-1");
+	if (ask_fd >= 0)
+		fcntl(ask_fd, F_SETFD, FD_CLOEXEC);
 
 	while (extra_long_opts && extra_long_opts[num_extra].name)
 		num_extra++;

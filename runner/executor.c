@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
@@ -55,6 +56,7 @@ struct run {
 	int dir;
 	int files[NUM_FILES];
 	int pipes[2];		/* stdout and stderr of the test */
+	int asked;		/* by the test, of its dynamic subtests; or -1 */
 	int pid, pidfd;
 	char line[512];		/* of stdout, as far as it has come */
 	size_t line_len;
@@ -175,13 +177,47 @@ static void drain_kmsg(struct run *run)
 	}
 }
 
+/* Whether a dynamic subtest, of which "SUBTEST@DYNAMIC" is asked, is to be run. */
+static bool wants(const struct run *run, char *question)
+{
+	const struct settings *s = run->settings;
+	char *name = xasprintf("igt@%s@%s", run->job->binary, question);
+	bool included = !s->include.count || regex_list_match(&s->include, name);
+	bool excluded = settings_exclude(s, name);
+
+	/* What the subtest's own name asks for is asked for whole. */
+	*strrchr(name, '@') = 0;
+	included |= !!regex_list_match(&s->include, name);
+	free(name);
+	return included && !excluded;
+}
+
+static void answer(struct run *run)
+{
+	char question[1024];
+	ssize_t n = recv(run->asked, question, sizeof(question) - 1, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		question[n] = 0;
+		send(run->asked, wants(run, question) ? "y" : "n", 1, MSG_NOSIGNAL);
+		return;
+	}
+	close(run->asked);
+	run->asked = -1;
+}
+
 static void start(struct run *run)
 {
 	char *path = xasprintf("%s/%s", run->settings->test_root, run->job->binary);
-	int out[2], err[2], runner = getpid();
+	int out[2], err[2], ask[2] = { -1, -1 }, runner = getpid();
 
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
 		die("pipe: %s", strerror(errno));
+	if (settings_choose(run->settings) && run->job->subtests &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask))
+		die("socketpair: %s", strerror(errno));
 	run->start = run->subtest_start = run->last_activity = run->last_kmsg = now();
 	fflush(stdout);
 	run->pid = fork();
@@ -203,6 +239,12 @@ static void start(struct run *run)
 		dup2(err[1], STDERR_FILENO);
 		/* So that the log of a failure is found beside its subtest's name. */
 		setenv("IGT_SENTINEL_ON_STDERR", "1", 1);
+		if (ask[1] >= 0) {
+			char *fd = xasprintf("%d", ask[1]);
+
+			fcntl(ask[1], F_SETFD, 0);
+			setenv("IGT_DYNAMIC_FD", fd, 1);
+		}
 		for (size_t i = 0; i < run->settings->num_env; i++)
 			putenv(run->settings->env[i]);
 		if (run->dynamic && run->job->subtests)
@@ -221,6 +263,9 @@ static void start(struct run *run)
 		die("pidfd_open: %s (Linux 5.3 or newer is needed)", strerror(errno));
 	close(out[1]);
 	close(err[1]);
+	if (ask[1] >= 0)
+		close(ask[1]);
+	run->asked = ask[0];
 	run->pipes[OUT] = out[0];
 	run->pipes[ERR] = err[0];
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
@@ -249,6 +294,7 @@ static bool wait_for_end(struct run *run, double seconds)
 		{ .fd = run->pipes[OUT], .events = POLLIN },
 		{ .fd = run->pipes[ERR], .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
+		{ .fd = run->asked, .events = POLLIN },
 	};
 	bool some;
 
@@ -256,7 +302,7 @@ static bool wait_for_end(struct run *run, double seconds)
 		seconds = 0;
 	if (seconds > KMSG_INTERVAL)
 		seconds = KMSG_INTERVAL;
-	some = poll(fds, 4, (int)(seconds * 1000) + 1) > 0;
+	some = poll(fds, 5, (int)(seconds * 1000) + 1) > 0;
 	if (now() - run->last_kmsg >= KMSG_INTERVAL) {
 		drain_kmsg(run);
 		run->last_kmsg = now();
@@ -270,6 +316,8 @@ static bool wait_for_end(struct run *run, double seconds)
 		}
 	if (fds[3].revents)
 		interrupted = true;
+	if (fds[4].revents)
+		answer(run);
 	return fds[0].revents;
 }
 
@@ -353,6 +401,8 @@ static enum outcome monitor(struct run *run, int *exitcode)
 		watch_line(run);
 	drain_kmsg(run);
 	close(run->pidfd);
+	if (run->asked >= 0)
+		close(run->asked);
 
 	if (interrupted)
 		return run->write_error ? UNWRITTEN : INTERRUPTED;

@@ -21,17 +21,56 @@ static void add_job(struct job_list *list, const char *binary, const char *subte
 	job->subtests = subtests ? xstrdup(subtests) : NULL;
 }
 
-static void add_filtered(struct job_list *list, const struct settings *settings,
-			 const char *binary, const char *subtest)
+static char *job_name(const struct job *job)
 {
-	char *name = subtest ? xasprintf("igt@%s@%s", binary, subtest) :
-			       xasprintf("igt@%s", binary);
+	return xasprintf("igt@%s%s%s", job->binary, job->subtests ? "@" : "",
+			 job->subtests ?: "");
+}
 
-	if ((!settings->include.count || regex_list_match(&settings->include, name)) &&
-	    !regex_list_match(&settings->exclude, name) &&
-	    !regex_list_match(&settings->known.skips, name))
-		add_job(list, binary, subtest);
-	free(name);
+/*
+ * Marks what an expression for names of (dynamic) subtests asks for. If no subtest's own
+ * name matches it is about dynamic ones, which are not known yet: it asks for the subtests
+ * in which there may be one that matches.
+ */
+static void mark(const struct regex *regex, char **names, bool *marked, size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++)
+		if (regex_match(regex, names[i]))
+			any = marked[i] = true;
+	for (size_t i = 0; i < count && !any; i++) {
+		char *begin = xasprintf("%s@", names[i]);
+
+		if (regex_may_match(regex, begin))
+			marked[i] = true;
+		free(begin);
+	}
+	for (size_t i = 0; i < count; i++)
+		any |= marked[i];
+	if (!any)
+		memset(marked, true, count);
+}
+
+static void filter(struct job_list *list, const struct settings *settings)
+{
+	char **names = xrealloc(NULL, (list->count + 1) * sizeof(*names));
+	bool *marked = xrealloc(NULL, list->count + 1);
+	size_t kept = 0;
+
+	memset(marked, !settings->include.count, list->count);
+	for (size_t i = 0; i < list->count; i++)
+		names[i] = job_name(&list->jobs[i]);
+	for (size_t i = 0; i < settings->include.count; i++)
+		mark(&settings->include.regexes[i], names, marked, list->count);
+	for (size_t i = 0; i < list->count; i++) {
+		if (marked[i] && !settings_exclude(settings, names[i]))
+			list->jobs[kept++] = list->jobs[i];
+		free(names[i]);
+	}
+	list->count = kept;
+	free(marked);
+	free(names);
 }
 
 /* Asks a binary for its subtests, without a shell between. */
@@ -57,12 +96,12 @@ static void list_binary(struct job_list *list, const struct settings *settings,
 	while (fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
 		if (line[0])
-			add_filtered(list, settings, binary, line);
+			add_job(list, binary, line);
 	}
 	fclose(f);
 	waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_SUBTESTS)
-		add_filtered(list, settings, binary, NULL);
+		add_job(list, binary, NULL);
 	else if (status)
 		die("%s --list-subtests failed (%s %d)", path,
 		    WIFEXITED(status) ? "exit status" : "signal",
@@ -114,7 +153,7 @@ static void from_test_list(struct job_list *list, const struct settings *setting
 		if (!subtest || !subtest[0])
 			list_binary(list, settings, binary);
 		else
-			add_filtered(list, settings, binary, subtest);
+			add_job(list, binary, subtest);
 	}
 	fclose(f);
 }
@@ -126,6 +165,7 @@ void job_list_create(struct job_list *list, const struct settings *settings)
 		from_test_list(list, settings);
 	else
 		from_test_root(list, settings);
+	filter(list, settings);
 	if (!list->count)
 		die("no subtest is left to run: the filters match none");
 }

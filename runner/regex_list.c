@@ -29,17 +29,29 @@ char *regex_list_add(struct regex_list *list, const char *pattern, int kind)
 	return NULL;
 }
 
-bool regex_match(const struct regex *regex, const char *s)
+static int match(const struct regex *regex, const char *s, uint32_t options)
 {
 	/* Which part matched is never asked. */
-	static pcre2_match_data *match;
+	static pcre2_match_data *data;
 
-	if (!match)
-		match = pcre2_match_data_create(1, NULL);
-	if (!match)
+	if (!data)
+		data = pcre2_match_data_create(1, NULL);
+	if (!data)
 		die("out of memory");
-	return pcre2_match(regex->code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, 0, match,
-			   NULL) >= 0;
+	return pcre2_match(regex->code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, options, data,
+			   NULL);
+}
+
+bool regex_match(const struct regex *regex, const char *s)
+{
+	return match(regex, s, 0) >= 0;
+}
+
+bool regex_may_match(const struct regex *regex, const char *s)
+{
+	int is = match(regex, s, PCRE2_PARTIAL_HARD);
+
+	return is >= 0 || is == PCRE2_ERROR_PARTIAL;
 }
 
 const struct regex *regex_list_match(const struct regex_list *list, const char *s)

@@ -27,6 +27,9 @@ char *regex_list_add(struct regex_list *list, const char *pattern, int kind);
 
 bool regex_match(const struct regex *regex, const char *s);
 
+/* Whether a text that begins with s may match, by what there is of it. */
+bool regex_may_match(const struct regex *regex, const char *s);
+
 /* The first that matches; NULL if none does. */
 const struct regex *regex_list_match(const struct regex_list *list, const char *s);
 

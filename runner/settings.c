@@ -53,7 +53,8 @@ static const char help[] =
 	"Runs every subtest of the tests in TEST_ROOT, each in a process of its own, and\n"
 	"keeps what they say in the new directory RESULTS, as igt_runner does.\n"
 	"\n"
-	"  -t, --include-tests REGEX    run only what matches igt@BINARY@SUBTEST\n"
+	"  -t, --include-tests REGEX    run only what matches igt@BINARY@SUBTEST or\n"
+	"                               igt@BINARY@SUBTEST@DYNAMIC\n"
 	"  -x, --exclude-tests REGEX    do not run what matches\n"
 	"  -b, --blacklist FILE         do not run what matches a regex in FILE\n"
 	"      --test-list FILE         run what FILE names, igt@BINARY@SUBTEST a line\n"
@@ -311,6 +312,10 @@ bool settings_write(const struct settings *s, int dirfd)
 		fprintf(f, "environment : %s\n", s->env[i]);
 	if (s->expectations)
 		fprintf(f, "expectations : %s\n", s->expectations);
+	for (size_t i = 0; i < s->include.count; i++)
+		fprintf(f, "include : %s\n", s->include.regexes[i].text);
+	for (size_t i = 0; i < s->exclude.count; i++)
+		fprintf(f, "exclude : %s\n", s->exclude.regexes[i].text);
 	fprintf(f, "cmdline.argc : %d\n", s->argc);
 	for (int i = 0; i < s->argc; i++)
 		fprintf(f, "cmdline.argv[%d] : %s\n", i, s->argv[i]);
@@ -341,6 +346,10 @@ bool settings_read(struct settings *s, int dirfd)
 			s->name = xstrdup(copy);
 		else if (!strcmp(key, "test_root"))
 			s->test_root = xstrdup(copy);
+		else if (!strcmp(key, "include"))
+			add_regex(&s->include, copy);
+		else if (!strcmp(key, "exclude"))
+			add_regex(&s->exclude, copy);
 		else if (!strcmp(key, "expectations"))
 			s->expectations = xstrdup(copy);
 		else if (!strcmp(key, "environment"))
@@ -362,4 +371,14 @@ void settings_expect(struct settings *s)
 	uname(&u);
 	if (s->expectations)
 		expectations_read(&s->known, s->expectations, u.release);
+}
+
+bool settings_exclude(const struct settings *s, const char *name)
+{
+	return regex_list_match(&s->exclude, name) || regex_list_match(&s->known.skips, name);
+}
+
+bool settings_choose(const struct settings *s)
+{
+	return s->include.count || s->exclude.count || s->known.skips.count;
 }

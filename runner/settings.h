@@ -53,6 +53,17 @@ bool settings_write(const struct settings *settings, int dirfd);
  */
 bool settings_read(struct settings *settings, int dirfd);
 
+/*
+ * settings_exclude:
+ *
+ * Whether this subtest, or dynamic subtest, is not to be run. "igt@BINARY@SUBTEST" and,
+ * behind another "@", the dynamic one or nothing.
+ */
+bool settings_exclude(const struct settings *settings, const char *name);
+
+/* Whether there is anything that may exclude a dynamic subtest. */
+bool settings_choose(const struct settings *settings);
+
 /* Reads the expectations of the kernel that runs, if they were asked for. */
 void settings_expect(struct settings *settings);
 

@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What dmabuf_runner, dmabuf_resume and dmabuf_results make of tests that end in
-# every way there is. Arguments: the directory of the three programs, junit.xsd.
+# every way there is. Arguments: the directory of the three programs, junit.xsd, a
+# test of lib/, which has dynamic subtests to choose from.
 set -u
 bin=$1
 xsd=$2
+core=$3
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -268,6 +270,30 @@ if [ "$(cat "$work/last")" = "$(printf 'igt@fake@ok\nigt@fake@dynamic')" ]; then
 printf 'igt@fake@ok\nigt@fake@skips\n' > "$work/list"
 status 0 'a test list' run -L --test-list "$work/list" "$root"
 if [ "$(wc -l < "$work/last")" -eq 2 ]; then ok; else bad 'the test list'; fi
+
+# Dynamic subtests are chosen by their names, too, which only the test knows.
+mkdir "$work/dyn"
+cp "$core" "$work/dyn/core"
+printf 'TESTLIST\ncore\nEND TESTLIST\n' > "$work/dyn/test-list.txt"
+# chosen WANT OPTION...: those that run, and how they end
+chosen() {
+	want=$1
+	shift
+	"$bin/dmabuf_runner" --allow-non-root -o "$@" "$work/dyn" "$r" > "$work/last" 2>&1
+	is=$(cat "$r"/*/out.txt | sed -n 's/^Dynamic subtest \([^:]*\): .*/\1/p' | tr '\n' ' ')
+	if [ "$is" = "$want" ]; then ok; else bad "$* ran '$is', not '$want'"; cat "$work/last"; fi
+}
+chosen 'good bad good-too ' -t '@dynamic-fails$'
+chosen 'good good-too ' -t 'dynamic-fails@good'
+check 'in no other subtest' test "$(wc -l < "$r/joblist.txt")" -eq 1
+chosen 'good-too ' -t 'dynamic-fails' -x '@good$' -x '@bad'
+chosen 'bad bad ' -t 'dynamic-(f|crash)[a-z]*@bad'
+printf '@good\n' > "$work/blacklist"
+chosen 'bad ' -t '@dynamic-fails$' -b "$work/blacklist"
+status 0 'what is not asked for does not fail' run -o -t 'dynamic-fails@good' "$work/dyn" "$r"
+"$bin/dmabuf_runner" --allow-non-root -d -o -t 'dynamic-fails@(?!bad)' -x too "$work/dyn" "$r" > /dev/null
+status 0 'resume chooses the same' "$bin/dmabuf_resume" "$r"
+check 'and these alone' test "$(grep -c '^Starting dynamic' "$r/0/out.txt")" -eq 1
 
 # Jobs that are not one subtest by its name: a pattern, and igt_runner -m.
 printf 'igt@fake@multi-*\n' > "$work/list"
