@@ -158,6 +158,16 @@ static void from_test_list(struct job_list *list, const struct settings *setting
 	fclose(f);
 }
 
+/* In turns, so that the shares take about as long: what is alike is side by side. */
+static void take_shard(struct job_list *list, const struct settings *settings)
+{
+	size_t kept = 0;
+
+	for (size_t i = settings->shard - 1; i < list->count; i += settings->shards)
+		list->jobs[kept++] = list->jobs[i];
+	list->count = kept;
+}
+
 void job_list_create(struct job_list *list, const struct settings *settings)
 {
 	memset(list, 0, sizeof(*list));
@@ -166,6 +176,8 @@ void job_list_create(struct job_list *list, const struct settings *settings)
 	else
 		from_test_root(list, settings);
 	filter(list, settings);
+	if (settings->shards)
+		take_shard(list, settings);
 	if (!list->count)
 		die("no subtest is left to run: the filters match none");
 }

@@ -18,7 +18,7 @@
 enum {
 	OPT_ABORT = 0x100, OPT_TEST_LIST, OPT_IGNORE_MISSING, OPT_NON_ROOT,
 	OPT_INACTIVITY, OPT_PER_TEST, OPT_OVERALL, OPT_WARN_LEVEL, OPT_NO_REPORT,
-	OPT_EXPECTATIONS, OPT_VERSION,
+	OPT_EXPECTATIONS, OPT_SHARD, OPT_VERSION,
 };
 
 static const struct option options[] = {
@@ -44,6 +44,7 @@ static const struct option options[] = {
 	{ "environment", required_argument, NULL, 'e' },
 	{ "no-report", no_argument, NULL, OPT_NO_REPORT },
 	{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
+	{ "shard", required_argument, NULL, OPT_SHARD },
 	{ }
 };
 
@@ -58,6 +59,7 @@ static const char help[] =
 	"  -x, --exclude-tests REGEX    do not run what matches\n"
 	"  -b, --blacklist FILE         do not run what matches a regex in FILE\n"
 	"      --test-list FILE         run what FILE names, igt@BINARY@SUBTEST a line\n"
+	"      --shard I/N              of all that run only every Nth, from the Ith on\n"
 	"      --expectations PATH      what is known of the kernel, by PATH-fails.txt,\n"
 	"                               PATH-flakes.txt and PATH-skips.txt, or by what the\n"
 	"                               directory PATH has for it\n"
@@ -118,6 +120,15 @@ static int number(const char *option, const char *arg)
 	if (end == arg || *end || n < 0 || n > INT_MAX / 1000)
 		die("--%s takes a whole number, not '%s'", option, arg);
 	return n;
+}
+
+static void shard(struct settings *s, const char *arg)
+{
+	char end;
+
+	if (sscanf(arg, "%d/%d%c", &s->shard, &s->shards, &end) != 2 || s->shard < 1 ||
+	    s->shard > s->shards)
+		die("--shard takes I/N with I from 1 to N, not '%s'", arg);
 }
 
 static unsigned int abort_conditions(const char *arg)
@@ -256,6 +267,9 @@ void settings_parse(struct settings *s, int argc, char **argv)
 			break;
 		case OPT_NO_REPORT:
 			s->no_report = true;
+			break;
+		case OPT_SHARD:
+			shard(s, optarg);
 			break;
 		case OPT_EXPECTATIONS:
 			s->expectations = absolute(optarg);

@@ -23,6 +23,7 @@ struct settings {
 	unsigned int abort_mask;
 	char *test_list;
 	struct regex_list include, exclude;
+	int shard, shards;	/* of the subtests, every shards'th from the shard'th on; 0: all */
 	char *expectations;	/* see expectations_read(), or NULL */
 	struct expectations known;	/* by that, of the kernel that runs */
 	int inactivity_timeout, per_test_timeout, overall_timeout;

@@ -23,6 +23,8 @@ it, and leaves igt_runner's layout and junit.xml in results/.
                     (the lab always does)
   -t REGEX          run only what matches igt@BINARY@SUBTEST
   -x REGEX          do not run what matches
+  --fast            only the ten subtests that tell most (tests/fast.txt)
+  --shard I/N       of all that run only every Nth, from the Ith on
   --expectations P  what is known of the kernel, by P-fails.txt, P-flakes.txt and
                     P-skips.txt, or by what the folder P has for it (default:
                     expectations/, of Debian's kernels)
@@ -56,6 +58,8 @@ modules=
 from_source=
 include=
 exclude=
+fast=
+shard=
 results=
 # Of run.sh, what chooses the modules, a word a line.
 options=
@@ -70,8 +74,9 @@ while [ $# -gt 0 ]; do
 	--host) host=1; shift; continue ;;
 	--disruptive) disruptive=1; shift; continue ;;
 	--build-only) build_only=1; shift; continue ;;
+	--fast) fast=1; shift; continue ;;
 	--no-expectations) expectations=; shift; continue ;;
-	--kernel | --modules | --module | --expectations | -t | -x | -o)
+	--kernel | --modules | --module | --expectations | --shard | -t | -x | -o)
 		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
@@ -98,6 +103,7 @@ while [ $# -gt 0 ]; do
 			die "there is no folder '$2', nor $2-fails.txt"
 		expectations=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 		;;
+	--shard) shard=$2 ;;
 	-t) include=$2 ;;
 	-x) exclude=$2 ;;
 	-o) results=$2 ;;
@@ -248,11 +254,15 @@ else
 	exec 9<&-
 fi
 
+testroot=$tests
+[ -z "$host" ] || testroot=$stage$tests
 # The runner's own arguments. The guest may be booted more than once, so that matrix
 # and junit.xml come once all is done; here whoever resumes the run has them, too.
 set --
 [ -n "$host" ] || set -- --no-report
 [ -z "$known" ] || set -- "$@" --expectations "$known"
+[ -z "$fast" ] || set -- "$@" --test-list "$testroot/fast.txt"
+[ -z "$shard" ] || set -- "$@" --shard "$shard"
 [ -z "$include" ] || set -- "$@" -t "$include"
 [ -z "$exclude" ] || set -- "$@" -x "$exclude"
 [ -z "${DMABUF_EXPORTERS-}" ] || set -- "$@" -e "DMABUF_EXPORTERS=$DMABUF_EXPORTERS"

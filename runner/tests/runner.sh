@@ -295,6 +295,20 @@ status 0 'what is not asked for does not fail' run -o -t 'dynamic-fails@good' "$
 status 0 'resume chooses the same' "$bin/dmabuf_resume" "$r"
 check 'and these alone' test "$(grep -c '^Starting dynamic' "$r/0/out.txt")" -eq 1
 
+# Shards: together all of it, and each a part.
+status 0 'all' run -L "$root"
+cp "$work/last" "$work/all"
+for i in 1 2 3; do
+	run -L --shard $i/3 "$root"
+done > "$work/last" 2>&1
+if sort "$work/all" | diff - "$work/last" > /dev/null; then bad 'shards are not shared out'; else ok; fi
+sort "$work/last" > "$work/shards"
+check 'shards are the whole' sh -c "sort '$work/all' | diff - '$work/shards'"
+for shard in 0/3 4/3 1 1/3x a/b; do
+	status 2 "shard $shard" run -L --shard $shard "$root"
+	says "not '$shard'"
+done
+
 # Jobs that are not one subtest by its name: a pattern, and igt_runner -m.
 printf 'igt@fake@multi-*\n' > "$work/list"
 status 1 'a pattern' run --overwrite --test-list "$work/list" "$root" "$r"
