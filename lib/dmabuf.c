@@ -14,6 +14,7 @@ static const struct dmabuf_exporter_kind *const kinds[] = {
 	&dmabuf_heap,
 	&dmabuf_calib,
 	&dmabuf_udmabuf,
+	&dmabuf_drm_gem,
 	&dmabuf_drm_dumb,
 	&dmabuf_drm_radeon,
 	&dmabuf_v4l2,

@@ -23,6 +23,7 @@ struct dmabuf {
 	int fd;			/* the dma-buf itself */
 	int dev;		/* the exporter's device, or -1 */
 	uint32_t handle;	/* its GEM handle on dev, or 0 */
+	uint64_t offset;	/* at which dev maps it, if making it told that */
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
 	bool read_only;		/* the file descriptor is to be O_RDONLY */
 	unsigned int moves;	/* how often dmabuf_move() came back */
@@ -75,6 +76,7 @@ struct dmabuf_exporter {
 	char name[64];		/* the same on every run: the dynamic subtest's name */
 	char path[280];		/* of its device node */
 	unsigned int type;	/* for the kind's own use */
+	const void *data;	/* as well: find() sets it */
 	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 	bool no_import;		/* find() sets it: to give it to another device may warn */

@@ -11,6 +11,7 @@
 #include "dmabuf_calib.h"
 #include "dmabuf_contract.h"
 #include "exporters/drm.h"
+#include "exporters/drm_gem.h"
 #include "igt.h"
 
 static void *map_fd(const struct dmabuf *buf, void *addr, size_t length, int prot,
@@ -57,23 +58,6 @@ static const struct dmabuf_way way_native = {
 };
 
 /*
- * Drivers whose own offset ioctl takes imported objects and whose mmap then
- * redirects to dma_buf_mmap(). They all take a handle and answer an offset in
- * the same 16 bytes; the numbers are from drm/{etnaviv,lima,panthor,v3d}_drm.h.
- * Other drivers are left alone: DRM_IOCTL_MODE_MAP_DUMB refuses imported
- * objects, and an import costs some of them (radeon without a GART) a warning.
- */
-static const struct {
-	const char *driver;
-	unsigned int nr;
-} offset_ioctls[] = {
-	{ "etnaviv", 0x03 },
-	{ "lima", 0x02 },
-	{ "panthor", 0x06 },
-	{ "v3d", 0x03 },
-};
-
-/*
  * The calibration module's importer, for machines without such a driver; or what
  * DMABUF_IMPORTER names and answers the same ioctl.
  */
@@ -84,34 +68,23 @@ static const char *test_importer(void)
 	return access(path, R_OK | W_OK) ? NULL : path;
 }
 
-struct offset_request {
-	uint32_t handle;
-	uint32_t pad;
-	uint64_t offset;
-};
-
 /*
- * The first card that redirects, and its ioctl. Not the exporting card: it would
- * give back its own object.
+ * The first card whose own offset ioctl takes imported objects. Not the exporting card: it
+ * would give back its own object. Other drivers are left alone: DRM_IOCTL_MODE_MAP_DUMB
+ * refuses imported objects, and an import costs some of them (radeon without a GART) a
+ * warning.
  */
-static const struct drm_card *importer_for(const struct dmabuf_exporter *e,
-					   unsigned int *nr)
+static const struct drm_card *importer_for(const struct dmabuf_exporter *e)
 {
 	for_each_drm_card(card)
-		for (size_t i = 0; i < sizeof(offset_ioctls) / sizeof(offset_ioctls[0]); i++)
-			if (!strcmp(card->driver, offset_ioctls[i].driver) &&
-			    strcmp(card->path, e->path)) {
-				*nr = offset_ioctls[i].nr;
-				return card;
-			}
+		if (drm_gem_imports(card->driver) && strcmp(card->path, e->path))
+			return card;
 	return NULL;
 }
 
 static const char *no_import(const struct dmabuf_exporter *e)
 {
-	unsigned int nr;
-
-	return test_importer() || importer_for(e, &nr) ? NULL :
+	return test_importer() || importer_for(e) ? NULL :
 	       "no other device here redirects the mmap of an imported buffer to dma_buf_mmap()";
 }
 
@@ -141,23 +114,22 @@ static void *map_test_import(const char *path, const struct dmabuf *buf, void *a
 static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int prot,
 			int flags, off_t offset)
 {
-	struct offset_request request = { };
 	const struct drm_card *card;
-	unsigned int nr;
+	uint64_t base = 0;
+	uint32_t handle;
 	int fd;
 
 	if (test_importer())
 		return map_test_import(test_importer(), buf, addr, length, prot, flags,
 				       offset);
-	card = importer_for(buf->exporter, &nr);
+	card = importer_for(buf->exporter);
 	fd = drm_open_card(card->path);
-	dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &request.handle),
+	dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &handle),
 		       "%s does not import the buffer: %s", card->driver, strerror(errno));
-	dmabuf_require(!drmIoctl(fd, DRM_IOWR(DRM_COMMAND_BASE + nr, struct offset_request),
-				 &request),
+	dmabuf_require(drm_gem_offset(card->driver, fd, handle, &base),
 		       "%s gives no mmap offset for an imported buffer: %s", card->driver,
 		       strerror(errno));
-	return map_and_close(addr, length, prot, flags, fd, request.offset + offset);
+	return map_and_close(addr, length, prot, flags, fd, base + offset);
 }
 
 static const struct dmabuf_way way_import = {

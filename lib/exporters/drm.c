@@ -61,8 +61,9 @@ const struct drm_card *drm_cards(void)
 
 	if (cards)
 		return cards;
-	if (glob("/dev/dri/card*", 0, NULL, &g))
-		return cards = calloc(1, sizeof(*cards));
+	/* Compute accelerators are DRM devices, too. */
+	glob("/dev/dri/card*", 0, NULL, &g);
+	glob("/dev/accel/accel*", GLOB_APPEND, NULL, &g);
 	cards = calloc(g.gl_pathc + 1, sizeof(*cards));
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		struct drm_card *card = &cards[count];

@@ -11,7 +11,7 @@ struct dmabuf;
 /* Opens a card without becoming its master; -1 and errno if that fails. */
 int drm_open_card(const char *path);
 
-/* A card in /dev/dri, found once and kept open, which makes further opens cheap. */
+/* A card or an accelerator, found once and kept open, which makes further opens cheap. */
 struct drm_card {
 	int fd;
 	char path[64];
@@ -22,8 +22,9 @@ struct drm_card {
 /*
  * drm_cards:
  *
- * Every card that can be opened, in the order of their places on the bus, so that
- * names given in this order are the same on every boot. The last has no driver.
+ * Every one in /dev/dri and /dev/accel that can be opened, in the order of their places
+ * on the bus, so that names given in this order are the same on every boot. The last has
+ * no driver.
  */
 const struct drm_card *drm_cards(void);
 #define for_each_drm_card(card) \

@@ -3,7 +3,6 @@
  * Dumb buffers of every card that makes and exports them (drm/drm.h,
  * drm/drm_mode.h).
  */
-#include <glob.h>
 #include <sys/stat.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
@@ -48,23 +47,8 @@ static bool moves_on_scanout(const char *driver)
 	return false;
 }
 
-/* Compute accelerators are DRM devices too, of which none shows or makes dumb buffers. */
-static void find_accelerators(void)
-{
-	glob_t g;
-
-	if (glob("/dev/accel/accel*", 0, NULL, &g))
-		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		dmabuf_exporter_missing(g.gl_pathv[i], false,
-					"nothing here makes buffers of %s: add an exporter (docs/adding-an-exporter.md)",
-					g.gl_pathv[i]);
-	globfree(&g);
-}
-
 static void find(const struct dmabuf_exporter_kind *kind)
 {
-	find_accelerators();
 	for_each_drm_card(card) {
 		struct dmabuf_exporter *e;
 

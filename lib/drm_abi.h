@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DRM_ABI_H
+#define DRM_ABI_H
+
+/*
+ * What DRM drivers' own ioctls look like: of each driver what is used here, and by the
+ * names that the kernel's header has for it. The headers of the machine where this is
+ * built may be older than the kernel where it runs, so none of them is included; see
+ * scripts/check-abi.py, which compares all that stands here with the newest.
+ */
+
+#include <stdint.h>
+
+#include <drm.h>
+
+/* drm/amdgpu_drm.h */
+struct drm_amdgpu_gem_create_in {
+	uint64_t bo_size, alignment, domains, domain_flags;
+};
+struct drm_amdgpu_gem_create_out {
+	uint32_t handle, _pad;
+};
+union drm_amdgpu_gem_create {
+	struct drm_amdgpu_gem_create_in in;
+	struct drm_amdgpu_gem_create_out out;
+};
+struct drm_amdgpu_gem_mmap_in {
+	uint32_t handle, _pad;
+};
+struct drm_amdgpu_gem_mmap_out {
+	uint64_t addr_ptr;
+};
+union drm_amdgpu_gem_mmap {
+	struct drm_amdgpu_gem_mmap_in in;
+	struct drm_amdgpu_gem_mmap_out out;
+};
+#define DRM_IOCTL_AMDGPU_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, union drm_amdgpu_gem_create)
+#define DRM_IOCTL_AMDGPU_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x01, union drm_amdgpu_gem_mmap)
+#define AMDGPU_GEM_DOMAIN_GTT		0x2
+#define AMDGPU_GEM_DOMAIN_VRAM		0x4
+#define AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED	(1 << 0)
+#define AMDGPU_GEM_CREATE_CPU_GTT_USWC	(1 << 2)
+
+/* drm/amdxdna_accel.h */
+struct amdxdna_drm_create_bo {
+	uint64_t flags, vaddr, size;
+	uint32_t type, handle;
+};
+struct amdxdna_drm_get_bo_info {
+	uint64_t ext, ext_flags;
+	uint32_t handle, pad;
+	uint64_t map_offset, vaddr, xdna_addr;
+};
+#define DRM_IOCTL_AMDXDNA_CREATE_BO	DRM_IOWR(DRM_COMMAND_BASE + 3, struct amdxdna_drm_create_bo)
+#define DRM_IOCTL_AMDXDNA_GET_BO_INFO	DRM_IOWR(DRM_COMMAND_BASE + 4, struct amdxdna_drm_get_bo_info)
+#define AMDXDNA_BO_SHMEM		1
+
+/* drm/armada_drm.h */
+struct drm_armada_gem_create {
+	uint32_t handle, size;
+};
+#define DRM_IOCTL_ARMADA_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_armada_gem_create)
+
+/* drm/asahi_drm.h */
+struct drm_asahi_gem_create {
+	uint64_t size;
+	uint32_t flags, vm_id, handle, pad;
+};
+struct drm_asahi_gem_mmap_offset {
+	uint32_t handle, flags;
+	uint64_t offset;
+};
+#define DRM_IOCTL_ASAHI_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 5, struct drm_asahi_gem_create)
+#define DRM_IOCTL_ASAHI_GEM_MMAP_OFFSET	\
+	DRM_IOWR(DRM_COMMAND_BASE + 6, struct drm_asahi_gem_mmap_offset)
+#define DRM_ASAHI_GEM_WRITEBACK		(1 << 0)
+
+/* drm/ethosu_accel.h */
+struct drm_ethosu_bo_create {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+struct drm_ethosu_bo_mmap_offset {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define DRM_IOCTL_ETHOSU_BO_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 1, struct drm_ethosu_bo_create)
+#define DRM_IOCTL_ETHOSU_BO_MMAP_OFFSET	\
+	DRM_IOWR(DRM_COMMAND_BASE + 3, struct drm_ethosu_bo_mmap_offset)
+
+/* drm/etnaviv_drm.h */
+struct drm_etnaviv_gem_new {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+struct drm_etnaviv_gem_info {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define DRM_IOCTL_ETNAVIV_GEM_NEW	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_etnaviv_gem_new)
+#define DRM_IOCTL_ETNAVIV_GEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_etnaviv_gem_info)
+#define ETNA_BO_CACHED			0x00010000
+#define ETNA_BO_WC			0x00020000
+#define ETNA_BO_UNCACHED		0x00040000
+
+/* drm/exynos_drm.h */
+struct drm_exynos_gem_create {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+struct drm_exynos_gem_map {
+	uint32_t handle, reserved;
+	uint64_t offset;
+};
+#define DRM_IOCTL_EXYNOS_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_exynos_gem_create)
+#define DRM_IOCTL_EXYNOS_GEM_MAP	DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_exynos_gem_map)
+#define EXYNOS_BO_NONCONTIG		(1 << 0)
+#define EXYNOS_BO_CACHABLE		(1 << 1)
+#define EXYNOS_BO_WC			(1 << 2)
+
+/* drm/ivpu_accel.h */
+struct drm_ivpu_bo_create {
+	uint64_t size;
+	uint32_t flags, handle;
+	uint64_t vpu_addr;
+};
+struct drm_ivpu_bo_info {
+	uint32_t handle, flags;
+	uint64_t vpu_addr, mmap_offset, size;
+};
+#define DRM_IOCTL_IVPU_BO_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_ivpu_bo_create)
+#define DRM_IOCTL_IVPU_BO_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_ivpu_bo_info)
+#define DRM_IVPU_BO_MAPPABLE		0x00000002
+#define DRM_IVPU_BO_WC			0x00020000
+
+/* drm/lima_drm.h */
+struct drm_lima_gem_create {
+	uint32_t size, flags, handle, pad;
+};
+struct drm_lima_gem_info {
+	uint32_t handle, va;
+	uint64_t offset;
+};
+#define DRM_IOCTL_LIMA_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_lima_gem_create)
+#define DRM_IOCTL_LIMA_GEM_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_lima_gem_info)
+
+/* drm/msm_drm.h */
+struct drm_msm_gem_new {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+struct drm_msm_gem_info {
+	uint32_t handle, info;
+	uint64_t value;
+	uint32_t len, pad;
+};
+#define DRM_IOCTL_MSM_GEM_NEW		DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_msm_gem_new)
+#define DRM_IOCTL_MSM_GEM_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_msm_gem_info)
+#define MSM_BO_CACHED			0x00010000
+#define MSM_BO_WC			0x00020000
+#define MSM_BO_CACHED_COHERENT		0x00080000
+
+/* drm/nouveau_drm.h */
+struct drm_nouveau_gem_info {
+	uint32_t handle, domain;
+	uint64_t size, offset, map_handle;
+	uint32_t tile_mode, tile_flags;
+};
+struct drm_nouveau_gem_new {
+	struct drm_nouveau_gem_info info;
+	uint32_t channel_hint, align;
+};
+#define DRM_IOCTL_NOUVEAU_GEM_NEW	DRM_IOWR(DRM_COMMAND_BASE + 0x40, struct drm_nouveau_gem_new)
+#define DRM_IOCTL_NOUVEAU_GEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + 0x44, struct drm_nouveau_gem_info)
+#define NOUVEAU_GEM_DOMAIN_VRAM		(1 << 1)
+#define NOUVEAU_GEM_DOMAIN_GART		(1 << 2)
+#define NOUVEAU_GEM_DOMAIN_MAPPABLE	(1 << 3)
+#define NOUVEAU_GEM_DOMAIN_COHERENT	(1 << 4)
+
+/* drm/omap_drm.h */
+union omap_gem_size {
+	uint32_t bytes;
+	struct {
+		uint16_t width, height;
+	} tiled;
+};
+struct drm_omap_gem_new {
+	union omap_gem_size size;
+	uint32_t flags, handle, __pad;
+};
+struct drm_omap_gem_info {
+	uint32_t handle, pad;
+	uint64_t offset;
+	uint32_t size, __pad;
+};
+#define DRM_IOCTL_OMAP_GEM_NEW		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_omap_gem_new)
+#define DRM_IOCTL_OMAP_GEM_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x06, struct drm_omap_gem_info)
+#define OMAP_BO_SCANOUT			0x00000001
+#define OMAP_BO_CACHED			0x00000000
+#define OMAP_BO_WC			0x00000002
+#define OMAP_BO_TILED_32		0x00000300
+
+/* drm/panfrost_drm.h */
+struct drm_panfrost_create_bo {
+	uint32_t size, flags, handle, pad;
+	uint64_t offset;
+};
+struct drm_panfrost_mmap_bo {
+	uint32_t handle, flags;
+	uint64_t offset;
+};
+#define DRM_IOCTL_PANFROST_CREATE_BO	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_panfrost_create_bo)
+#define DRM_IOCTL_PANFROST_MMAP_BO	DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_panfrost_mmap_bo)
+#define PANFROST_BO_WB_MMAP		4
+
+/* drm/panthor_drm.h */
+struct drm_panthor_bo_create {
+	uint64_t size;
+	uint32_t flags, exclusive_vm_id, handle, pad;
+};
+struct drm_panthor_bo_mmap_offset {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define DRM_IOCTL_PANTHOR_BO_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 5, struct drm_panthor_bo_create)
+#define DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET	\
+	DRM_IOWR(DRM_COMMAND_BASE + 6, struct drm_panthor_bo_mmap_offset)
+#define DRM_PANTHOR_BO_WB_MMAP		(1 << 1)
+
+/* drm/pvr_drm.h */
+struct drm_pvr_ioctl_create_bo_args {
+	uint64_t size;
+	uint32_t handle, _padding_c;
+	uint64_t flags;
+};
+struct drm_pvr_ioctl_get_bo_mmap_offset_args {
+	uint32_t handle, _padding_4;
+	uint64_t offset;
+};
+#define DRM_IOCTL_PVR_CREATE_BO		\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_pvr_ioctl_create_bo_args)
+#define DRM_IOCTL_PVR_GET_BO_MMAP_OFFSET	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_pvr_ioctl_get_bo_mmap_offset_args)
+#define DRM_PVR_BO_ALLOW_CPU_USERSPACE_ACCESS	(1 << 2)
+
+/* drm/qaic_accel.h */
+struct qaic_create_bo {
+	uint64_t size;
+	uint32_t handle, pad;
+};
+struct qaic_mmap_bo {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define DRM_IOCTL_QAIC_CREATE_BO	DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct qaic_create_bo)
+#define DRM_IOCTL_QAIC_MMAP_BO		DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct qaic_mmap_bo)
+
+/* drm/qxl_drm.h */
+struct drm_qxl_alloc {
+	uint32_t size, handle;
+};
+struct drm_qxl_alloc_surf {
+	uint32_t format, width, height;
+	int32_t stride;
+	uint32_t handle, pad;
+};
+struct drm_qxl_map {
+	uint64_t offset;
+	uint32_t handle, pad;
+};
+#define DRM_IOCTL_QXL_ALLOC		DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_qxl_alloc)
+#define DRM_IOCTL_QXL_MAP		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_qxl_map)
+#define DRM_IOCTL_QXL_ALLOC_SURF	DRM_IOWR(DRM_COMMAND_BASE + 0x06, struct drm_qxl_alloc_surf)
+
+/* drm/rocket_accel.h */
+struct drm_rocket_create_bo {
+	uint32_t size, handle;
+	uint64_t dma_address, offset;
+};
+#define DRM_IOCTL_ROCKET_CREATE_BO	DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_rocket_create_bo)
+
+/* drm/tegra_drm.h */
+struct drm_tegra_gem_create {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+struct drm_tegra_gem_mmap {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define DRM_IOCTL_TEGRA_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_tegra_gem_create)
+#define DRM_IOCTL_TEGRA_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_tegra_gem_mmap)
+
+/* drm/v3d_drm.h */
+struct drm_v3d_create_bo {
+	uint32_t size, flags, handle, offset;
+};
+struct drm_v3d_mmap_bo {
+	uint32_t handle, flags;
+	uint64_t offset;
+};
+#define DRM_IOCTL_V3D_CREATE_BO		DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_v3d_create_bo)
+#define DRM_IOCTL_V3D_MMAP_BO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_v3d_mmap_bo)
+
+/* drm/vc4_drm.h */
+struct drm_vc4_create_bo {
+	uint32_t size, flags, handle, pad;
+};
+struct drm_vc4_mmap_bo {
+	uint32_t handle, flags;
+	uint64_t offset;
+};
+#define DRM_IOCTL_VC4_CREATE_BO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_vc4_create_bo)
+#define DRM_IOCTL_VC4_MMAP_BO		DRM_IOWR(DRM_COMMAND_BASE + 0x04, struct drm_vc4_mmap_bo)
+
+/* drm/virtgpu_drm.h */
+struct drm_virtgpu_map {
+	uint64_t offset;
+	uint32_t handle, pad;
+};
+struct drm_virtgpu_resource_create_blob {
+	uint32_t blob_mem, blob_flags, bo_handle, res_handle;
+	uint64_t size;
+	uint32_t pad, cmd_size;
+	uint64_t cmd, blob_id;
+	uint32_t blob_hints, pad2;
+};
+#define DRM_IOCTL_VIRTGPU_MAP		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_virtgpu_map)
+#define DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x0a, struct drm_virtgpu_resource_create_blob)
+#define VIRTGPU_BLOB_MEM_GUEST		0x0001
+#define VIRTGPU_BLOB_FLAG_USE_MAPPABLE	0x0001
+#define VIRTGPU_BLOB_FLAG_USE_SHAREABLE	0x0002
+
+/* drm/vmwgfx_drm.h */
+struct drm_vmw_alloc_bo_req {
+	uint32_t size, pad64;
+};
+struct drm_vmw_bo_rep {
+	uint64_t map_handle;
+	uint32_t handle, cur_gmr_id, cur_gmr_offset, pad64;
+};
+union drm_vmw_alloc_bo_arg {
+	struct drm_vmw_alloc_bo_req req;
+	struct drm_vmw_bo_rep rep;
+};
+#define DRM_VMW_ALLOC_BO		1
+
+#endif /* DRM_ABI_H */

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The DRM drivers and accelerators with ioctls of their own for buffers, of which
+ * drm_abi.h says how they look. One more is one more entry: docs/adding-an-exporter.md.
+ */
+#include "drm_gem.h"
+
+/* The kernel's header leaves it to its reader to make one of these of the number. */
+#define DRM_IOCTL_VMW_ALLOC_BO	DRM_IOWR(DRM_COMMAND_BASE + DRM_VMW_ALLOC_BO, union drm_vmw_alloc_bo_arg)
+
+/* A line of pixels that is a page of the smallest size there is, of 32 bits each. */
+#define WIDTH	1024
+#define PITCH	(WIDTH * 4)
+
+const struct drm_gem_driver drm_gem_drivers[] = {
+	{
+		.driver = "amdgpu",
+		.create = GEM_CREATE(AMDGPU_GEM_CREATE, union drm_amdgpu_gem_create, in.bo_size,
+				     out.handle),
+		.offset = GEM_OFFSET(AMDGPU_GEM_MMAP, union drm_amdgpu_gem_mmap, in.handle,
+				     out.addr_ptr),
+		.buffers = {
+			{ "vram", &(union drm_amdgpu_gem_create) {
+				.in.domains = AMDGPU_GEM_DOMAIN_VRAM,
+				.in.domain_flags = AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED } },
+			{ "gtt", &(union drm_amdgpu_gem_create) {
+				.in.domains = AMDGPU_GEM_DOMAIN_GTT } },
+			{ "gtt-wc", &(union drm_amdgpu_gem_create) {
+				.in.domains = AMDGPU_GEM_DOMAIN_GTT,
+				.in.domain_flags = AMDGPU_GEM_CREATE_CPU_GTT_USWC } },
+		},
+	},
+	{
+		.driver = "amdxdna_accel_driver",
+		.name = "amdxdna",
+		.create = GEM_CREATE(AMDXDNA_CREATE_BO, struct amdxdna_drm_create_bo, size, handle),
+		.offset = GEM_OFFSET(AMDXDNA_GET_BO_INFO, struct amdxdna_drm_get_bo_info, handle,
+				     map_offset),
+		.imports = true,
+		.buffers = {
+			{ "shmem", &(struct amdxdna_drm_create_bo) { .type = AMDXDNA_BO_SHMEM } },
+		},
+	},
+	{
+		.driver = "asahi",
+		.create = GEM_CREATE(ASAHI_GEM_CREATE, struct drm_asahi_gem_create, size, handle),
+		.offset = GEM_OFFSET(ASAHI_GEM_MMAP_OFFSET, struct drm_asahi_gem_mmap_offset,
+				     handle, offset),
+		.buffers = {
+			{ "wc" },
+			{ "cached", &(struct drm_asahi_gem_create) {
+				.flags = DRM_ASAHI_GEM_WRITEBACK } },
+		},
+	},
+	{
+		.driver = "ethosu",
+		.create = GEM_CREATE(ETHOSU_BO_CREATE, struct drm_ethosu_bo_create, size, handle),
+		.offset = GEM_OFFSET(ETHOSU_BO_MMAP_OFFSET, struct drm_ethosu_bo_mmap_offset,
+				     handle, offset),
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "etnaviv",
+		.create = GEM_CREATE(ETNAVIV_GEM_NEW, struct drm_etnaviv_gem_new, size, handle),
+		.offset = GEM_OFFSET(ETNAVIV_GEM_INFO, struct drm_etnaviv_gem_info, handle, offset),
+		.imports = true,
+		.buffers = {
+			{ "wc", &(struct drm_etnaviv_gem_new) { .flags = ETNA_BO_WC } },
+			{ "cached", &(struct drm_etnaviv_gem_new) { .flags = ETNA_BO_CACHED } },
+			{ "uncached", &(struct drm_etnaviv_gem_new) { .flags = ETNA_BO_UNCACHED } },
+		},
+	},
+	{
+		.driver = "exynos",
+		.create = GEM_CREATE(EXYNOS_GEM_CREATE, struct drm_exynos_gem_create, size, handle),
+		.offset = GEM_OFFSET(EXYNOS_GEM_MAP, struct drm_exynos_gem_map, handle, offset),
+		/* Without an IOMMU, whatever was asked for is in one piece. */
+		.logs = "Non-contiguous allocation is not supported without IOMMU",
+		.buffers = {
+			{ "contig" },
+			{ "contig-cached", &(struct drm_exynos_gem_create) {
+				.flags = EXYNOS_BO_CACHABLE } },
+			{ "noncontig", &(struct drm_exynos_gem_create) {
+				.flags = EXYNOS_BO_NONCONTIG | EXYNOS_BO_WC } },
+			{ "noncontig-cached", &(struct drm_exynos_gem_create) {
+				.flags = EXYNOS_BO_NONCONTIG | EXYNOS_BO_CACHABLE } },
+		},
+	},
+	{
+		.driver = "intel_vpu",
+		.name = "ivpu",
+		.create = GEM_CREATE(IVPU_BO_CREATE, struct drm_ivpu_bo_create, size, handle),
+		.offset = GEM_OFFSET(IVPU_BO_INFO, struct drm_ivpu_bo_info, handle, mmap_offset),
+		.buffers = {
+			{ "bo", &(struct drm_ivpu_bo_create) { .flags = DRM_IVPU_BO_MAPPABLE } },
+			{ "wc", &(struct drm_ivpu_bo_create) {
+				.flags = DRM_IVPU_BO_MAPPABLE | DRM_IVPU_BO_WC } },
+		},
+	},
+	{
+		.driver = "lima",
+		.create = GEM_CREATE(LIMA_GEM_CREATE, struct drm_lima_gem_create, size, handle),
+		.offset = GEM_OFFSET(LIMA_GEM_INFO, struct drm_lima_gem_info, handle, offset),
+		.imports = true,
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "msm",
+		.create = GEM_CREATE(MSM_GEM_NEW, struct drm_msm_gem_new, size, handle),
+		.offset = GEM_OFFSET(MSM_GEM_INFO, struct drm_msm_gem_info, handle, value),
+		.buffers = {
+			{ "wc", &(struct drm_msm_gem_new) { .flags = MSM_BO_WC } },
+			{ "cached", &(struct drm_msm_gem_new) { .flags = MSM_BO_CACHED } },
+		},
+	},
+	{
+		.driver = "nouveau",
+		.create = GEM_CREATE(NOUVEAU_GEM_NEW, struct drm_nouveau_gem_new, info.size,
+				     info.handle),
+		.offset = GEM_OFFSET(NOUVEAU_GEM_INFO, struct drm_nouveau_gem_info, handle,
+				     map_handle),
+		.buffers = {
+			{ "vram", &(struct drm_nouveau_gem_new) {
+				.info.domain = NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_MAPPABLE } },
+			{ "gart", &(struct drm_nouveau_gem_new) {
+				.info.domain = NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_MAPPABLE } },
+			{ "gart-coherent", &(struct drm_nouveau_gem_new) {
+				.info.domain = NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_MAPPABLE |
+					       NOUVEAU_GEM_DOMAIN_COHERENT } },
+		},
+	},
+	{
+		.driver = "omapdrm",
+		.name = "omap",
+		.create = GEM_CREATE(OMAP_GEM_NEW, struct drm_omap_gem_new, size.bytes, handle),
+		.offset = GEM_OFFSET(OMAP_GEM_INFO, struct drm_omap_gem_info, handle, offset),
+		.buffers = {
+			{ "wc", &(struct drm_omap_gem_new) { .flags = OMAP_BO_WC } },
+			{ "cached", &(struct drm_omap_gem_new) { .flags = OMAP_BO_CACHED } },
+			/* In pages of system memory, too, where there is no DMM to scan it out. */
+			{ "scanout", &(struct drm_omap_gem_new) {
+				.flags = OMAP_BO_SCANOUT | OMAP_BO_WC } },
+		},
+	},
+	{
+		/* Mapped by the DMM, a slice at a time. */
+		.driver = "omapdrm",
+		.name = "omap",
+		.create = GEM_CREATE(OMAP_GEM_NEW, struct drm_omap_gem_new, size.tiled.height,
+				     handle),
+		.unit = PITCH,
+		.offset = GEM_OFFSET(OMAP_GEM_INFO, struct drm_omap_gem_info, handle, offset),
+		.buffers = {
+			{ "tiled", &(struct drm_omap_gem_new) {
+				.flags = OMAP_BO_TILED_32 | OMAP_BO_WC,
+				.size.tiled.width = WIDTH } },
+		},
+	},
+	{
+		.driver = "panfrost",
+		.create = GEM_CREATE(PANFROST_CREATE_BO, struct drm_panfrost_create_bo, size,
+				     handle),
+		.offset = GEM_OFFSET(PANFROST_MMAP_BO, struct drm_panfrost_mmap_bo, handle, offset),
+		.imports = true,
+		.buffers = {
+			{ "bo" },
+			{ "cached", &(struct drm_panfrost_create_bo) {
+				.flags = PANFROST_BO_WB_MMAP } },
+		},
+	},
+	{
+		.driver = "panthor",
+		.create = GEM_CREATE(PANTHOR_BO_CREATE, struct drm_panthor_bo_create, size, handle),
+		.offset = GEM_OFFSET(PANTHOR_BO_MMAP_OFFSET, struct drm_panthor_bo_mmap_offset,
+				     handle, offset),
+		.imports = true,
+		.buffers = {
+			{ "bo" },
+			{ "cached", &(struct drm_panthor_bo_create) {
+				.flags = DRM_PANTHOR_BO_WB_MMAP } },
+		},
+	},
+	{
+		.driver = "powervr",
+		.create = GEM_CREATE(PVR_CREATE_BO, struct drm_pvr_ioctl_create_bo_args, size,
+				     handle),
+		.offset = GEM_OFFSET(PVR_GET_BO_MMAP_OFFSET,
+				     struct drm_pvr_ioctl_get_bo_mmap_offset_args, handle, offset),
+		.buffers = {
+			{ "bo", &(struct drm_pvr_ioctl_create_bo_args) {
+				.flags = DRM_PVR_BO_ALLOW_CPU_USERSPACE_ACCESS } },
+		},
+	},
+	{
+		.driver = "qaic",
+		.create = GEM_CREATE(QAIC_CREATE_BO, struct qaic_create_bo, size, handle),
+		.offset = GEM_OFFSET(QAIC_MMAP_BO, struct qaic_mmap_bo, handle, offset),
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "qxl",
+		.create = GEM_CREATE(QXL_ALLOC, struct drm_qxl_alloc, size, handle),
+		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
+		.buffers = { { "vram" } },
+	},
+	{
+		.driver = "qxl",
+		.create = GEM_CREATE(QXL_ALLOC_SURF, struct drm_qxl_alloc_surf, height, handle),
+		.unit = PITCH,
+		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
+		.buffers = {
+			{ "surface", &(struct drm_qxl_alloc_surf) {
+				.format = 32, .width = WIDTH, .stride = PITCH } },
+		},
+	},
+	{
+		.driver = "rocket",
+		.create = GEM_CREATE(ROCKET_CREATE_BO, struct drm_rocket_create_bo, size, handle),
+		.told = DRM_FIELD(struct drm_rocket_create_bo, offset),
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "tegra",
+		.create = GEM_CREATE(TEGRA_GEM_CREATE, struct drm_tegra_gem_create, size, handle),
+		.offset = GEM_OFFSET(TEGRA_GEM_MMAP, struct drm_tegra_gem_mmap, handle, offset),
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "v3d",
+		.create = GEM_CREATE(V3D_CREATE_BO, struct drm_v3d_create_bo, size, handle),
+		.offset = GEM_OFFSET(V3D_MMAP_BO, struct drm_v3d_mmap_bo, handle, offset),
+		.imports = true,
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "vc4",
+		.create = GEM_CREATE(VC4_CREATE_BO, struct drm_vc4_create_bo, size, handle),
+		.offset = GEM_OFFSET(VC4_MMAP_BO, struct drm_vc4_mmap_bo, handle, offset),
+		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "virtio_gpu",
+		.create = GEM_CREATE(VIRTGPU_RESOURCE_CREATE_BLOB,
+				     struct drm_virtgpu_resource_create_blob, size, bo_handle),
+		.offset = GEM_OFFSET(VIRTGPU_MAP, struct drm_virtgpu_map, handle, offset),
+		.buffers = {
+			{ "blob", &(struct drm_virtgpu_resource_create_blob) {
+				.blob_mem = VIRTGPU_BLOB_MEM_GUEST,
+				.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE |
+					      VIRTGPU_BLOB_FLAG_USE_SHAREABLE } },
+		},
+	},
+	{
+		.driver = "vmwgfx",
+		.create = GEM_CREATE(VMW_ALLOC_BO, union drm_vmw_alloc_bo_arg, req.size,
+				     rep.handle),
+		.told = DRM_FIELD(union drm_vmw_alloc_bo_arg, rep.map_handle),
+		.buffers = { { "bo" } },
+	},
+	{ }
+};
