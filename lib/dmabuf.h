@@ -56,7 +56,9 @@ struct dmabuf_exporter_kind {
 	 */
 	bool (*native_offset)(const struct dmabuf *buf, uint64_t *offset);
 
-	bool native_parts;	/* dev maps a part of the object, too, not the whole alone */
+	/* Instead, where it may be no mmap() of dev: as that of a way, below. */
+	void *(*native_map)(const struct dmabuf *buf, void *addr, size_t length, int prot,
+			    int flags, off_t offset);
 
 	/* Gives up handle, as the last user of the driver's own API would. */
 	void (*close_handle)(struct dmabuf *buf);
@@ -80,6 +82,7 @@ struct dmabuf_exporter {
 	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 	bool no_import;		/* find() sets it: to give it to another device may warn */
+	bool native_parts;	/* find() sets it: dev maps a part of the object, too */
 };
 
 /* A way in to a mapping of a buffer. */

@@ -29,12 +29,13 @@ static const struct dmabuf_way way_fd = {
 
 static const char *no_native(const struct dmabuf_exporter *e)
 {
-	return e->kind->native_offset ? NULL : "this exporter has no GEM mmap of its own";
+	return e->kind->native_offset || e->kind->native_map ? NULL :
+	       "this exporter has no GEM mmap of its own";
 }
 
 static bool native_maps_parts(const struct dmabuf_exporter *e)
 {
-	return e->kind->native_parts;
+	return e->native_parts;
 }
 
 static void *map_native(const struct dmabuf *buf, void *addr, size_t length, int prot,
@@ -42,6 +43,8 @@ static void *map_native(const struct dmabuf *buf, void *addr, size_t length, int
 {
 	uint64_t base;
 
+	if (buf->exporter->kind->native_map)
+		return buf->exporter->kind->native_map(buf, addr, length, prot, flags, offset);
 	dmabuf_require(buf->exporter->kind->native_offset(buf, &base),
 		       "%s gives no mmap offset for its own buffer: %s",
 		       buf->exporter->name, strerror(errno));
@@ -77,7 +80,7 @@ static const char *test_importer(void)
 static const struct drm_card *importer_for(const struct dmabuf_exporter *e)
 {
 	for_each_drm_card(card)
-		if (drm_gem_imports(card->driver) && strcmp(card->path, e->path))
+		if (drm_gem_importer(card->driver) && strcmp(card->path, e->path))
 			return card;
 	return NULL;
 }
@@ -126,7 +129,7 @@ static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int
 	fd = drm_open_card(card->path);
 	dmabuf_require(fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &handle),
 		       "%s does not import the buffer: %s", card->driver, strerror(errno));
-	dmabuf_require(drm_gem_offset(card->driver, fd, handle, &base),
+	dmabuf_require(drm_gem_offset(drm_gem_importer(card->driver), fd, handle, &base),
 		       "%s gives no mmap offset for an imported buffer: %s", card->driver,
 		       strerror(errno));
 	return map_and_close(addr, length, prot, flags, fd, base + offset);

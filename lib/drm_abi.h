@@ -59,7 +59,12 @@ struct amdxdna_drm_get_bo_info {
 struct drm_armada_gem_create {
 	uint32_t handle, size;
 };
+struct drm_armada_gem_mmap {
+	uint32_t handle, pad;
+	uint64_t offset, size, addr;
+};
 #define DRM_IOCTL_ARMADA_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_armada_gem_create)
+#define DRM_IOCTL_ARMADA_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_armada_gem_mmap)
 
 /* drm/asahi_drm.h */
 struct drm_asahi_gem_create {
@@ -118,6 +123,49 @@ struct drm_exynos_gem_map {
 #define EXYNOS_BO_CACHABLE		(1 << 1)
 #define EXYNOS_BO_WC			(1 << 2)
 
+/* drm/i915_drm.h */
+struct i915_user_extension {
+	uint64_t next_extension;
+	uint32_t name, flags, rsvd[4];
+};
+struct drm_i915_gem_memory_class_instance {
+	uint16_t memory_class, memory_instance;
+};
+struct drm_i915_gem_create_ext_memory_regions {
+	struct i915_user_extension base;
+	uint32_t pad, num_regions;
+	uint64_t regions;
+};
+struct drm_i915_gem_create {
+	uint64_t size;
+	uint32_t handle, pad;
+};
+struct drm_i915_gem_create_ext {
+	uint64_t size;
+	uint32_t handle, flags;
+	uint64_t extensions;
+};
+struct drm_i915_gem_mmap {
+	uint32_t handle, pad;
+	uint64_t offset, size, addr_ptr, flags;
+};
+struct drm_i915_gem_mmap_offset {
+	uint32_t handle, pad;
+	uint64_t offset, flags, extensions;
+};
+#define DRM_IOCTL_I915_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x1b, struct drm_i915_gem_create)
+#define DRM_IOCTL_I915_GEM_MMAP		DRM_IOWR(DRM_COMMAND_BASE + 0x1e, struct drm_i915_gem_mmap)
+#define DRM_IOCTL_I915_GEM_MMAP_OFFSET	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x24, struct drm_i915_gem_mmap_offset)
+#define DRM_IOCTL_I915_GEM_CREATE_EXT	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x3c, struct drm_i915_gem_create_ext)
+#define I915_GEM_CREATE_EXT_MEMORY_REGIONS	0
+#define I915_MEMORY_CLASS_DEVICE	1
+#define I915_MMAP_OFFSET_GTT		0
+#define I915_MMAP_OFFSET_WC		1
+#define I915_MMAP_OFFSET_WB		2
+#define I915_MMAP_OFFSET_FIXED		4
+
 /* drm/ivpu_accel.h */
 struct drm_ivpu_bo_create {
 	uint64_t size;
@@ -158,7 +206,6 @@ struct drm_msm_gem_info {
 #define DRM_IOCTL_MSM_GEM_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_msm_gem_info)
 #define MSM_BO_CACHED			0x00010000
 #define MSM_BO_WC			0x00020000
-#define MSM_BO_CACHED_COHERENT		0x00080000
 
 /* drm/nouveau_drm.h */
 struct drm_nouveau_gem_info {
@@ -272,6 +319,31 @@ struct drm_qxl_map {
 #define DRM_IOCTL_QXL_MAP		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_qxl_map)
 #define DRM_IOCTL_QXL_ALLOC_SURF	DRM_IOWR(DRM_COMMAND_BASE + 0x06, struct drm_qxl_alloc_surf)
 
+/* drm/radeon_drm.h */
+struct drm_radeon_gem_info {
+	uint64_t gart_size, vram_size, vram_visible;
+};
+struct drm_radeon_gem_create {
+	uint64_t size, alignment;
+	uint32_t handle, initial_domain, flags;
+};
+struct drm_radeon_gem_mmap {
+	uint32_t handle, pad;
+	uint64_t offset, size, addr_ptr;
+};
+struct drm_radeon_info {
+	uint32_t request, pad;
+	uint64_t value;
+};
+#define DRM_IOCTL_RADEON_GEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + 0x1c, struct drm_radeon_gem_info)
+#define DRM_IOCTL_RADEON_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x1d, struct drm_radeon_gem_create)
+#define DRM_IOCTL_RADEON_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x1e, struct drm_radeon_gem_mmap)
+#define DRM_IOCTL_RADEON_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x27, struct drm_radeon_info)
+#define RADEON_GEM_DOMAIN_GTT		0x2
+#define RADEON_GEM_DOMAIN_VRAM		0x4
+#define RADEON_GEM_GTT_WC		(1 << 2)
+#define RADEON_INFO_ACCEL_WORKING2	0x05
+
 /* drm/rocket_accel.h */
 struct drm_rocket_create_bo {
 	uint32_t size, handle;
@@ -325,10 +397,22 @@ struct drm_virtgpu_resource_create_blob {
 	uint64_t cmd, blob_id;
 	uint32_t blob_hints, pad2;
 };
+struct drm_virtgpu_context_set_param {
+	uint64_t param, value;
+};
+struct drm_virtgpu_context_init {
+	uint32_t num_params, pad;
+	uint64_t ctx_set_params;
+};
 #define DRM_IOCTL_VIRTGPU_MAP		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_virtgpu_map)
 #define DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB	\
 	DRM_IOWR(DRM_COMMAND_BASE + 0x0a, struct drm_virtgpu_resource_create_blob)
+#define DRM_IOCTL_VIRTGPU_CONTEXT_INIT	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x0b, struct drm_virtgpu_context_init)
+#define VIRTGPU_CONTEXT_PARAM_CAPSET_ID	0x0001
+#define VIRTGPU_DRM_CAPSET_VENUS	4
 #define VIRTGPU_BLOB_MEM_GUEST		0x0001
+#define VIRTGPU_BLOB_MEM_HOST3D		0x0002
 #define VIRTGPU_BLOB_FLAG_USE_MAPPABLE	0x0001
 #define VIRTGPU_BLOB_FLAG_USE_SHAREABLE	0x0002
 
@@ -345,5 +429,23 @@ union drm_vmw_alloc_bo_arg {
 	struct drm_vmw_bo_rep rep;
 };
 #define DRM_VMW_ALLOC_BO		1
+
+/* drm/xe_drm.h */
+struct drm_xe_gem_create {
+	uint64_t extensions, size;
+	uint32_t placement, flags, vm_id, handle;
+	uint16_t cpu_caching, pad[3];
+	uint64_t reserved[2];
+};
+struct drm_xe_gem_mmap_offset {
+	uint64_t extensions;
+	uint32_t handle, flags;
+	uint64_t offset, reserved[2];
+};
+#define DRM_IOCTL_XE_GEM_CREATE		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_xe_gem_create)
+#define DRM_IOCTL_XE_GEM_MMAP_OFFSET	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_xe_gem_mmap_offset)
+#define DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM	(1 << 2)
+#define DRM_XE_GEM_CPU_CACHING_WB	1
+#define DRM_XE_GEM_CPU_CACHING_WC	2
 
 #endif /* DRM_ABI_H */

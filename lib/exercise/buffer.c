@@ -82,6 +82,7 @@ static void run_alloc(const struct exercise_step *step)
 	model->buffer = true;
 	model->number++;
 	model->handle = buf.handle;
+	model->offset = buf.offset;
 	model->has_dev = buf.dev >= 0;
 	model->read_only = read_only;
 	model->size = buf.size;

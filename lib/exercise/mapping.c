@@ -107,7 +107,8 @@ bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned i
 {
 	*buf = (struct dmabuf){
 		.exporter = ex->exporter, .fd = ex_my()->fd[fd % FDS], .dev = ex_my_dev(),
-		.handle = model->handle, .size = model->size, .read_only = model->read_only,
+		.handle = model->handle, .offset = model->offset, .size = model->size,
+		.read_only = model->read_only,
 	};
 	for (unsigned int i = 0; i < FDS && buf->fd < 0; i++)
 		buf->fd = ex_my()->fd[i];

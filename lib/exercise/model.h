@@ -62,6 +62,7 @@ struct model {
 	bool buffer;		/* there is one */
 	bool mapped;		/* once, at least */
 	uint32_t handle;	/* of the device; 0: there is none */
+	uint64_t offset;	/* at which the device maps it, as in struct dmabuf */
 	bool read_only;
 	bool has_dev;		/* it came with a device */
 	ino_t ino;

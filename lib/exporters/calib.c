@@ -29,10 +29,14 @@ static void find(const struct dmabuf_exporter_kind *kind)
 
 	if (glob(DMA_CALIB_DIR "/*", 0, NULL, &g))
 		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		dmabuf_exporter_add(kind, 0, g.gl_pathv[i], "calib-%s",
-				    strrchr(g.gl_pathv[i], '/') + 1)->moves =
-			device_moves(g.gl_pathv[i]);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		const char *path = g.gl_pathv[i];
+		struct dmabuf_exporter *e = dmabuf_exporter_add(kind, 0, path, "calib-%s",
+								strrchr(path, '/') + 1);
+
+		e->moves = device_moves(path);
+		e->native_parts = true;
+	}
 	globfree(&g);
 }
 
@@ -68,6 +72,5 @@ const struct dmabuf_exporter_kind dmabuf_calib = {
 	.alloc = dmabuf_heap_alloc,
 	.read_only = true,
 	.native_offset = native_offset,
-	.native_parts = true,
 	.move = move,
 };

@@ -3,14 +3,74 @@
  * The DRM drivers and accelerators with ioctls of their own for buffers, of which
  * drm_abi.h says how they look. One more is one more entry: docs/adding-an-exporter.md.
  */
+#include <sys/ioctl.h>
+
 #include "drm_gem.h"
 
 /* The kernel's header leaves it to its reader to make one of these of the number. */
 #define DRM_IOCTL_VMW_ALLOC_BO	DRM_IOWR(DRM_COMMAND_BASE + DRM_VMW_ALLOC_BO, union drm_vmw_alloc_bo_arg)
 
+/* What it says if there is no place for a buffer. */
+#define QXL_IS_FULL	"object_init failed for|failed to create gem"
+
 /* A line of pixels that is a page of the smallest size there is, of 32 bits each. */
 #define WIDTH	1024
 #define PITCH	(WIDTH * 4)
+
+#define I915_OFFSET(how) \
+	.offset = GEM_OFFSET(I915_GEM_MMAP_OFFSET, struct drm_i915_gem_mmap_offset, handle, offset), \
+	.offset_arg = &(struct drm_i915_gem_mmap_offset) { .flags = (how) }, \
+	.parts = true
+#define I915_SMEM(buffer, how) \
+	{ \
+		.driver = "i915", \
+		.create = GEM_CREATE(I915_GEM_CREATE, struct drm_i915_gem_create, size, handle), \
+		I915_OFFSET(how), \
+		.imports = true, \
+		.buffers = { { (buffer) } }, \
+	}
+
+static void i915_lmem0(void *arg)
+{
+	static const struct drm_i915_gem_memory_class_instance region = {
+		.memory_class = I915_MEMORY_CLASS_DEVICE,
+	};
+	static struct drm_i915_gem_create_ext_memory_regions regions = {
+		.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS,
+		.num_regions = 1,
+	};
+	struct drm_i915_gem_create_ext *create = arg;
+
+	regions.regions = (uintptr_t)&region;
+	create->extensions = (uintptr_t)&regions;
+}
+
+/* Without acceleration there is no GART, and to use it warns (radeon_gart_bind()). */
+static bool radeon_has_gart(int fd)
+{
+	uint32_t working = 0;
+	struct drm_radeon_info info = {
+		.request = RADEON_INFO_ACCEL_WORKING2,
+		.value = (uintptr_t)&working,
+	};
+
+	return !ioctl(fd, DRM_IOCTL_RADEON_INFO, &info) && working;
+}
+
+/* Of the contexts there are, venus' alone has memory of its host's for the asking. */
+static bool virtio_gpu_is_venus(int fd)
+{
+	struct drm_virtgpu_context_set_param capset = {
+		.param = VIRTGPU_CONTEXT_PARAM_CAPSET_ID,
+		.value = VIRTGPU_DRM_CAPSET_VENUS,
+	};
+	struct drm_virtgpu_context_init init = {
+		.num_params = 1,
+		.ctx_set_params = (uintptr_t)&capset,
+	};
+
+	return !ioctl(fd, DRM_IOCTL_VIRTGPU_CONTEXT_INIT, &init);
+}
 
 const struct drm_gem_driver drm_gem_drivers[] = {
 	{
@@ -40,6 +100,15 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.buffers = {
 			{ "shmem", &(struct amdxdna_drm_create_bo) { .type = AMDXDNA_BO_SHMEM } },
 		},
+	},
+	{
+		.driver = "armada-drm",
+		.name = "armada",
+		.create = GEM_CREATE(ARMADA_GEM_CREATE, struct drm_armada_gem_create, size, handle),
+		.mmap = GEM_MMAP(ARMADA_GEM_MMAP, struct drm_armada_gem_mmap, handle, offset, size,
+				 addr),
+		.parts = true,
+		.buffers = { { "bo" } },
 	},
 	{
 		.driver = "asahi",
@@ -86,6 +155,26 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 				.flags = EXYNOS_BO_NONCONTIG | EXYNOS_BO_CACHABLE } },
 		},
 	},
+	I915_SMEM("smem", I915_MMAP_OFFSET_WB),
+	I915_SMEM("smem", I915_MMAP_OFFSET_FIXED),	/* the only one of a discrete card */
+	I915_SMEM("smem-wc", I915_MMAP_OFFSET_WC),
+	I915_SMEM("smem-gtt", I915_MMAP_OFFSET_GTT),
+	{
+		.driver = "i915",
+		.create = GEM_CREATE(I915_GEM_CREATE, struct drm_i915_gem_create, size, handle),
+		.mmap = GEM_MMAP(I915_GEM_MMAP, struct drm_i915_gem_mmap, handle, offset, size,
+				 addr_ptr),
+		.parts = true,
+		.buffers = { { "smem-mmap" } },
+	},
+	{
+		.driver = "i915",
+		.create = GEM_CREATE(I915_GEM_CREATE_EXT, struct drm_i915_gem_create_ext, size,
+				     handle),
+		.complete = i915_lmem0,
+		I915_OFFSET(I915_MMAP_OFFSET_FIXED),
+		.buffers = { { "lmem0" } },
+	},
 	{
 		.driver = "intel_vpu",
 		.name = "ivpu",
@@ -108,6 +197,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.driver = "msm",
 		.create = GEM_CREATE(MSM_GEM_NEW, struct drm_msm_gem_new, size, handle),
 		.offset = GEM_OFFSET(MSM_GEM_INFO, struct drm_msm_gem_info, handle, value),
+		.imports = true,
 		.buffers = {
 			{ "wc", &(struct drm_msm_gem_new) { .flags = MSM_BO_WC } },
 			{ "cached", &(struct drm_msm_gem_new) { .flags = MSM_BO_CACHED } },
@@ -134,6 +224,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.name = "omap",
 		.create = GEM_CREATE(OMAP_GEM_NEW, struct drm_omap_gem_new, size.bytes, handle),
 		.offset = GEM_OFFSET(OMAP_GEM_INFO, struct drm_omap_gem_info, handle, offset),
+		.imports = true,
 		.buffers = {
 			{ "wc", &(struct drm_omap_gem_new) { .flags = OMAP_BO_WC } },
 			{ "cached", &(struct drm_omap_gem_new) { .flags = OMAP_BO_CACHED } },
@@ -150,6 +241,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 				     handle),
 		.unit = PITCH,
 		.offset = GEM_OFFSET(OMAP_GEM_INFO, struct drm_omap_gem_info, handle, offset),
+		.imports = true,
 		.buffers = {
 			{ "tiled", &(struct drm_omap_gem_new) {
 				.flags = OMAP_BO_TILED_32 | OMAP_BO_WC,
@@ -200,6 +292,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 	{
 		.driver = "qxl",
 		.create = GEM_CREATE(QXL_ALLOC, struct drm_qxl_alloc, size, handle),
+		.logs = QXL_IS_FULL,
 		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
 		.buffers = { { "vram" } },
 	},
@@ -207,10 +300,25 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.driver = "qxl",
 		.create = GEM_CREATE(QXL_ALLOC_SURF, struct drm_qxl_alloc_surf, height, handle),
 		.unit = PITCH,
+		.logs = QXL_IS_FULL,
 		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
 		.buffers = {
 			{ "surface", &(struct drm_qxl_alloc_surf) {
 				.format = 32, .width = WIDTH, .stride = PITCH } },
+		},
+	},
+	{
+		/* drm_radeon.c has those in video memory. */
+		.driver = "radeon",
+		.ready = radeon_has_gart,
+		.create = GEM_CREATE(RADEON_GEM_CREATE, struct drm_radeon_gem_create, size, handle),
+		.offset = GEM_OFFSET(RADEON_GEM_MMAP, struct drm_radeon_gem_mmap, handle, addr_ptr),
+		.buffers = {
+			{ "gtt", &(struct drm_radeon_gem_create) {
+				.initial_domain = RADEON_GEM_DOMAIN_GTT } },
+			{ "gtt-wc", &(struct drm_radeon_gem_create) {
+				.initial_domain = RADEON_GEM_DOMAIN_GTT,
+				.flags = RADEON_GEM_GTT_WC } },
 		},
 	},
 	{
@@ -223,6 +331,8 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.driver = "tegra",
 		.create = GEM_CREATE(TEGRA_GEM_CREATE, struct drm_tegra_gem_create, size, handle),
 		.offset = GEM_OFFSET(TEGRA_GEM_MMAP, struct drm_tegra_gem_mmap, handle, offset),
+		.imports = true,
+		.wild = true,	/* from 0 on, if there is no IOMMU (__tegra_gem_mmap()) */
 		.buffers = { { "bo" } },
 	},
 	{
@@ -236,6 +346,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.driver = "vc4",
 		.create = GEM_CREATE(VC4_CREATE_BO, struct drm_vc4_create_bo, size, handle),
 		.offset = GEM_OFFSET(VC4_MMAP_BO, struct drm_vc4_mmap_bo, handle, offset),
+		.imports = true,
 		.buffers = { { "bo" } },
 	},
 	{
@@ -251,11 +362,43 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		},
 	},
 	{
+		.driver = "virtio_gpu",
+		.ready = virtio_gpu_is_venus,
+		.create = GEM_CREATE(VIRTGPU_RESOURCE_CREATE_BLOB,
+				     struct drm_virtgpu_resource_create_blob, size, bo_handle),
+		.offset = GEM_OFFSET(VIRTGPU_MAP, struct drm_virtgpu_map, handle, offset),
+		.buffers = {
+			{ "host3d", &(struct drm_virtgpu_resource_create_blob) {
+				.blob_mem = VIRTGPU_BLOB_MEM_HOST3D,
+				.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE |
+					      VIRTGPU_BLOB_FLAG_USE_SHAREABLE } },
+		},
+	},
+	{
 		.driver = "vmwgfx",
 		.create = GEM_CREATE(VMW_ALLOC_BO, union drm_vmw_alloc_bo_arg, req.size,
 				     rep.handle),
 		.told = DRM_FIELD(union drm_vmw_alloc_bo_arg, rep.map_handle),
 		.buffers = { { "bo" } },
+	},
+	{
+		.driver = "xe",
+		.create = GEM_CREATE(XE_GEM_CREATE, struct drm_xe_gem_create, size, handle),
+		.offset = GEM_OFFSET(XE_GEM_MMAP_OFFSET, struct drm_xe_gem_mmap_offset, handle, offset),
+		.align = 64 << 10,	/* of what is in video memory */
+		.buffers = {
+			/* A bit for each region, of which the first is the system's memory. */
+			{ "system", &(struct drm_xe_gem_create) {
+				.placement = 1 << 0, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WB } },
+			{ "system-wc", &(struct drm_xe_gem_create) {
+				.placement = 1 << 0, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC } },
+			{ "vram0", &(struct drm_xe_gem_create) {
+				.placement = 1 << 1, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
+				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM } },
+			{ "vram1", &(struct drm_xe_gem_create) {
+				.placement = 1 << 2, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
+				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM } },
+		},
 	},
 	{ }
 };

@@ -39,20 +39,49 @@ struct drm_gem_offset {
 #define GEM_OFFSET(name, type, handle, offset) \
 	{ DRM_IOCTL_ ## name, DRM_FIELD(type, handle), DRM_FIELD(type, offset) }
 
+/* One that maps by itself, shared and for reading and writing, and tells where. */
+struct drm_gem_mmap {
+	unsigned long request;
+	struct drm_field handle, offset, size, addr;
+};
+
+#define GEM_MMAP(name, type, handle, offset, size, addr) \
+	{ DRM_IOCTL_ ## name, DRM_FIELD(type, handle), DRM_FIELD(type, offset), \
+	  DRM_FIELD(type, size), DRM_FIELD(type, addr) }
+
+/*
+ * One that makes buffers and maps them. A driver with two ioctls for either has two. What
+ * is NULL or 0 is not needed.
+ */
 struct drm_gem_driver {
 	const char *driver;	/* as DRM_IOCTL_VERSION has it */
-	const char *name;	/* in the names of exporters; NULL: as driver */
+	const char *name;	/* in the names of exporters, if that is another one */
+
+	/* Readies a device that was opened; false: it has no such buffers. */
+	bool (*ready)(int fd);
+
 	struct drm_gem_create create;
-	unsigned int unit;	/* how many bytes a 1 in create's size is; 0: one */
-	/* None: by DRM_IOCTL_MODE_MAP_DUMB; or create's answer has it, in the field told. */
+	unsigned int unit;	/* how many bytes a 1 in create's size is */
+	unsigned int align;	/* of which a size must be a multiple, in bytes */
+	void (*complete)(void *arg);	/* adds to create's argument what is no constant */
+	const char *logs;	/* what the kernel says to it and is no fault, as a regex */
+
+	/*
+	 * How dev maps a handle: by offset, whose argument may have more than the handle; by
+	 * what create answered, in the field told; by mmap. Else by DRM_IOCTL_MODE_MAP_DUMB.
+	 */
 	struct drm_gem_offset offset;
+	const void *offset_arg;
 	struct drm_field told;
-	bool imports;		/* offset takes imported objects, too */
-	const char *logs;	/* what the kernel says to create and is no fault, as a regex */
+	struct drm_gem_mmap mmap;
+
+	bool parts;		/* it maps a part of the object, too, not the whole alone */
+	bool imports;		/* offset takes imported objects */
+	bool wild;		/* and maps memory of others for them */
 
 	/*
 	 * Each placement and caching mode with memory or mmap code of its own is an
-	 * exporter, DRIVER-NAME: what create's argument has beside the size. NULL: nothing.
+	 * exporter, DRIVER-NAME: what create's argument has beside the size.
 	 */
 	struct {
 		const char *name;
@@ -64,14 +93,14 @@ struct drm_gem_driver {
 extern const struct drm_gem_driver drm_gem_drivers[];
 
 /*
- * drm_gem_offset:
+ * drm_gem_importer:
  *
- * Asks the driver of fd, a name, for the offset of handle by the ioctl that the table has.
- * False and a reason in errno otherwise: ENOTTY if it has none.
+ * The entry of the table by which this driver tells an offset for objects that it imported,
+ * or NULL.
  */
-bool drm_gem_offset(const char *driver, int fd, uint32_t handle, uint64_t *offset);
+const struct drm_gem_driver *drm_gem_importer(const char *driver);
 
-/* Whether that takes objects which were imported. */
-bool drm_gem_imports(const char *driver);
+/* The offset of handle on fd by that entry; false and a reason in errno if there is none. */
+bool drm_gem_offset(const struct drm_gem_driver *d, int fd, uint32_t handle, uint64_t *offset);
 
 #endif /* DRM_GEM_H */

@@ -4,12 +4,12 @@
  * (drm/radeon_drm.h). They are evicted to system memory when others need the
  * place, which is a real move.
  */
-#include <radeon_drm.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
 #include "dmabuf_contract.h"
 #include "drm.h"
+#include "drm_abi.h"
 #include "exporters.h"
 #include "igt.h"
 
