@@ -17,6 +17,7 @@ static const struct dmabuf_exporter_kind *const kinds[] = {
 	&dmabuf_drm_gem,
 	&dmabuf_drm_dumb,
 	&dmabuf_drm_radeon,
+	&dmabuf_drm_import,
 	&dmabuf_v4l2,
 };
 

@@ -83,6 +83,7 @@ struct dmabuf_exporter {
 	bool moves;		/* find() sets it: there is a way to make it move a buffer */
 	bool no_import;		/* find() sets it: to give it to another device may warn */
 	bool native_parts;	/* find() sets it: dev maps a part of the object, too */
+	bool imports;		/* find() sets it: it is another's buffer, which dev imported */
 };
 
 /* A way in to a mapping of a buffer. */

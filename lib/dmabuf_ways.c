@@ -20,16 +20,22 @@ static void *map_fd(const struct dmabuf *buf, void *addr, size_t length, int pro
 	return mmap(addr, length, prot, flags, buf->fd, offset);
 }
 
+static const char *no_fd(const struct dmabuf_exporter *e)
+{
+	return e->imports ? "the buffer is another exporter's" : NULL;
+}
+
 static const struct dmabuf_way way_fd = {
 	.name = "fd",
 	.clause = "",
 	.description = "mmap() of the dma-buf's own file descriptor",
+	.why_not = no_fd,
 	.map = map_fd,
 };
 
 static const char *no_native(const struct dmabuf_exporter *e)
 {
-	return e->kind->native_offset || e->kind->native_map ? NULL :
+	return no_fd(e) ?: e->kind->native_offset || e->kind->native_map ? NULL :
 	       "this exporter has no GEM mmap of its own";
 }
 
@@ -87,8 +93,14 @@ static const struct drm_card *importer_for(const struct dmabuf_exporter *e)
 
 static const char *no_import(const struct dmabuf_exporter *e)
 {
-	return test_importer() || importer_for(e) ? NULL :
+	return e->imports || test_importer() || importer_for(e) ? NULL :
 	       "no other device here redirects the mmap of an imported buffer to dma_buf_mmap()";
+}
+
+/* GEM maps whole objects; the module's importer passes on what it is asked. */
+static bool import_maps_parts(const struct dmabuf_exporter *e)
+{
+	return !e->imports && test_importer();
 }
 
 /* What is imported must live by its mapping alone. */
@@ -122,6 +134,8 @@ static void *map_import(const struct dmabuf *buf, void *addr, size_t length, int
 	uint32_t handle;
 	int fd;
 
+	if (buf->exporter->imports)
+		return map_native(buf, addr, length, prot, flags, offset);
 	if (test_importer())
 		return map_test_import(test_importer(), buf, addr, length, prot, flags,
 				       offset);
@@ -141,6 +155,7 @@ static const struct dmabuf_way way_import = {
 	.of_importer = true,
 	.description = "the GEM mmap of another device that imported the buffer",
 	.why_not = no_import,
+	.maps_parts = import_maps_parts,
 	.map = map_import,
 };
 

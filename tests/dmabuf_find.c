@@ -40,17 +40,18 @@ static const struct dmabuf_exporter *must_be_found(const char *name)
 	igt_fail(IGT_EXIT_FAILURE);
 }
 
-/* It can be mapped by its own file descriptor or by its driver's mmap. */
+/* It can be mapped by its own file descriptor, or by its driver's or importer's mmap. */
 static void makes_a_buffer(const void *exporter)
 {
 	const struct dmabuf_exporter *e = exporter;
 	struct dmabuf buf = dmabuf_alloc(e, SIZE);
 	bool mapped = false;
 
-	for (int i = 0; i < 2 && !mapped; i++)
-		mapped = !(dmabuf_ways[i]->why_not && dmabuf_ways[i]->why_not(e)) &&
-			 dmabuf_ways[i]->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE,
-					     MAP_SHARED, 0) != MAP_FAILED;
+	for_each_dmabuf_way(way)
+		if (!mapped && way->of_importer == e->imports &&
+		    !(way->why_not && way->why_not(e)))
+			mapped = way->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE,
+					  MAP_SHARED, 0) != MAP_FAILED;
 	dmabuf_require(mapped, "%s makes a buffer that cannot be mapped: %s", e->name,
 		       strerror(errno));
 	dmabuf_saw("", "it makes a buffer of %zu bytes that can be mapped", buf.size);

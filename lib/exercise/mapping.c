@@ -116,8 +116,8 @@ bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned i
 		return buf->fd >= 0;
 	if (way->why_not && way->why_not(ex->exporter))
 		return false;
-	/* The driver's own goes by the handle; an importer, or who has none, by the fd. */
-	if (!strcmp(way->name, "native"))
+	/* The driver's own goes by the handle; another importer, or who has none, by the fd. */
+	if (!strcmp(way->name, "native") || ex->exporter->imports)
 		return buf->dev >= 0 && (buf->handle || (buf->fd >= 0 &&
 							 !ex->exporter->kind->close_handle));
 	return buf->fd >= 0;

@@ -9,6 +9,7 @@ extern const struct dmabuf_exporter_kind dmabuf_calib;
 extern const struct dmabuf_exporter_kind dmabuf_udmabuf;
 extern const struct dmabuf_exporter_kind dmabuf_drm_gem;
 extern const struct dmabuf_exporter_kind dmabuf_drm_dumb;
+extern const struct dmabuf_exporter_kind dmabuf_drm_import;
 extern const struct dmabuf_exporter_kind dmabuf_drm_radeon;
 extern const struct dmabuf_exporter_kind dmabuf_v4l2;
 
