@@ -149,6 +149,15 @@ else
 fi
 grep -q '^ok ' "$work/log" || { bad 'docs: it did not run'; cat "$work/err"; }
 
+# What drivers' ioctls look like, by the newest headers that there are.
+if runner/vm/archive.sh sid "$work/headers" linux-libc-dev >"$work/log" 2>&1; then
+	check "lib/drm_abi.h says what the kernel's headers say" \
+		scripts/check-abi.py "$work/headers/usr/include"
+else
+	bad "the kernel's headers cannot be fetched"
+	cat "$work/log"
+fi
+
 # Bad input to the command of the README.
 run=scripts/run-tests.sh
 mkdir "$work/full"
