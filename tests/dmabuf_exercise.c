@@ -134,7 +134,7 @@ static bool set_value(int opt, const char *text)
 		limits.again = true;
 		return true;
 	case OPT_SHRINK:
-		if (!number(text, 1e9, &value))
+		if (!parse_number(text, 1e9, &value))
 			return false;
 		limits.shrink = value;
 		return true;

@@ -131,6 +131,7 @@ static void is_not_dumped(struct dmabuf *buf, const struct dmabuf_way *way)
 	pattern[strcspn(pattern, "\n")] = 0;
 	dmabuf_require(mkdtemp(dir), "%s: %s", dir, strerror(errno));
 
+	proc_must_be_inherited(p);
 	dmabuf_stage("dumping core, %s being mapped (%s)", buf->exporter->name, way->name);
 	pid = dmabuf_fork();
 	if (!pid) {
