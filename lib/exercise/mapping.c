@@ -243,6 +243,7 @@ static void run_map(const struct exercise_step *step)
 	s->start = part.first;
 	s->pages = part.count;
 	s->shared = r.flags & MAP_SHARED;
+	s->made = model->writes;
 	s->read_only = model->read_only && r.way == ex->ways[0] && s->shared;
 	for (unsigned int i = 0; i < s->pages; i++)
 		s->page[i] = MAPPED | (r.prot & PROT_READ ? READ : 0) |
@@ -368,6 +369,7 @@ static void run_remap(const struct exercise_step *step)
 		t->pages = p.count;
 		t->shared = s->shared;
 		t->read_only = s->read_only;
+		t->made = s->made;
 		memcpy(t->page, s->page + p.first, p.count);
 		t->page[0] |= FIRST;
 		must_be_gone(s, p);

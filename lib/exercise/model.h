@@ -45,6 +45,7 @@ struct slot {
 	unsigned int pages;
 	bool shared;
 	bool read_only;		/* of a file descriptor that is only for reading */
+	uint32_t made;		/* after this write */
 	uint8_t page[MOST_PAGES];
 };
 
@@ -166,6 +167,12 @@ void ex_must_be(const void *addr, size_t granule, const char *by);
 
 /* While a thread writes beside a move: the number of its first write; else 0. */
 extern uint32_t ex_beside_first;
+
+/*
+ * Whether the mapping must show the last write to the granule: what is written after a
+ * private mapping was made may show in it, or not (mmap(2)).
+ */
+bool ex_must_show(const struct slot *s, size_t granule);
 
 /* A store or a load by this process, or what must become of it if it may not. */
 void ex_store(struct slot *s, struct place p);

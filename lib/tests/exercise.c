@@ -44,6 +44,7 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 {
 	const size_t page = sysconf(_SC_PAGESIZE);
 
+	mappings = 0;
 	if (e->type & NO_BUFFER || (e->type & ONE_BUFFER && buffers)) {
 		errno = ENOMEM;
 		return false;
