@@ -168,6 +168,10 @@ int dmabuf_main()
 		judge(&made_up[0], "unmap,load:3,store@2,exit:1,hand:2,close,sync,move,release,drop,"
 		      "fork:3,remap:1:0:1,together,pin,mem,protect@1,export,alloc,alloc,map,map");
 
+	igt_describe("A private mapping is not private.");
+	igt_subtest("private")
+		judge(&violators[3], "alloc,map:1,map:0:0:4,store");
+
 	igt_describe("A walk that fails is replayed.");
 	igt_subtest("replay")
 		judge(&violators[0], "alloc:2,map,map:1,store:1:3");
