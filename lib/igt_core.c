@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "igt_core.h"
+#include "igt_hook.h"
 #include "igt_version.h"
 
 #define LOG_LINES 256
@@ -282,6 +283,8 @@ static void note_verdict(enum verdict verdict)
 
 static void announce(const char *what, const char *name)
 {
+	igt_hook_run(in_dynamic[0] ? IGT_HOOK_PRE_DYN_SUBTEST : IGT_HOOK_PRE_SUBTEST, test_name,
+		     in_subtest, in_dynamic, "");
 	sentinel("Starting %s: %s\n", what, name);
 	kmsg("starting %s %s\n", what, name);
 }
@@ -339,6 +342,8 @@ static void exit_subtest(enum verdict verdict)
 	print_result(what, name, verdict, seconds);
 	kmsg("finished %ssubtest %s, %s\n", dynamic ? "dynamic " : "", name,
 	     verdict_names[verdict]);
+	igt_hook_run(dynamic ? IGT_HOOK_POST_DYN_SUBTEST : IGT_HOOK_POST_SUBTEST, test_name,
+		     in_subtest, in_dynamic, verdict_names[verdict]);
 
 	name[0] = 0;
 	log_reset();
@@ -644,6 +649,9 @@ void igt_exit(void)
 		code = failure_code;
 	else if (any_skip && !any_success)
 		code = IGT_EXIT_SKIP;
+	igt_hook_run(IGT_HOOK_POST_TEST, test_name, "", "",
+		     verdict_names[crash_signal ? CRASH : any_fail ? FAIL :
+				   code == IGT_EXIT_SKIP ? SKIP : SUCCESS]);
 	if (crash_signal)
 		die_by(crash_signal);
 	kmsg("exiting, ret=%d\n", code);
@@ -790,11 +798,44 @@ static void print_usage(FILE *out, const char *help_str)
 		"  --describe[=PATTERN]        print what each subtest checks\n"
 		"  --help-description          print what the test is about\n"
 		"  --debug[=DOMAIN]            print debug messages too\n"
+		"  --hook [EVENTS:]COMMAND     run a command at these events\n"
+		"  --help-hook                 print which there are\n"
+		"  --trace-on-oops             have the kernel dump its trace on an oops\n"
+		"  --device, --connector, --interactive-debug, --skip-crc-compare\n"
+		"                              are taken, and have no effect here\n"
 		"  --version                   print the version and the kernel's\n"
 		"  --help                      print this text\n"
 		"PATTERN: shell wildcards, separated by commas; ! excludes.\n"
 		"Exit status: 0 passed, 77 skipped, 79 invalid, 98 failed, 112 abort.\n%s",
 		test_name, help_str ?: "");
+}
+
+static const char trace_file[] = "/proc/sys/kernel/ftrace_dump_on_oops";
+static char trace_before[64];
+
+static bool write_trace(const char *value)
+{
+	FILE *f = fopen(trace_file, "we");
+
+	return f && fputs(value, f) >= 0 && !fclose(f);
+}
+
+static void restore_trace(int sig)
+{
+	write_trace(trace_before);
+}
+
+/* Until the test ends. */
+static void trace_on_oops(void)
+{
+	FILE *f = fopen(trace_file, "re");
+
+	if (f && fgets(trace_before, sizeof(trace_before), f) && write_trace("1"))
+		igt_install_exit_handler(restore_trace);
+	else
+		printf("--trace-on-oops has no effect: %s: %s\n", trace_file, strerror(errno));
+	if (f)
+		fclose(f);
 }
 
 static void invalid(const char *help_str) __attribute__((noreturn));
@@ -820,7 +861,8 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 	/* Values beyond any that a test's own options may have. */
 	enum {
 		OPT_LIST = 0x10000, OPT_TESTLIST, OPT_RUN, OPT_DYNAMIC, OPT_DESCRIBE,
-		OPT_DESCRIPTION, OPT_DEBUG, OPT_VERSION, OPT_HELP,
+		OPT_DESCRIPTION, OPT_DEBUG, OPT_HOOK, OPT_HELP_HOOK, OPT_TRACE, OPT_NO_EFFECT,
+		OPT_VERSION, OPT_HELP,
 	};
 	static const struct option igt_options[] = {
 		{ "list-subtests", no_argument, NULL, OPT_LIST },
@@ -831,13 +873,22 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 		{ "describe", optional_argument, NULL, OPT_DESCRIBE },
 		{ "help-description", no_argument, NULL, OPT_DESCRIPTION },
 		{ "debug", optional_argument, NULL, OPT_DEBUG },
+		{ "hook", required_argument, NULL, OPT_HOOK },
+		{ "help-hook", no_argument, NULL, OPT_HELP_HOOK },
+		{ "trace-on-oops", no_argument, NULL, OPT_TRACE },
+		{ "device", required_argument, NULL, OPT_NO_EFFECT },
+		{ "connector", required_argument, NULL, OPT_NO_EFFECT },
+		{ "interactive-debug", optional_argument, NULL, OPT_NO_EFFECT },
+		{ "skip-crc-compare", no_argument, NULL, OPT_NO_EFFECT },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP },
 	};
 	const size_t num_igt = sizeof(igt_options) / sizeof(igt_options[0]);
 	char short_opts[64];
 	struct option *options;
+	const char *no_effect = NULL;
 	size_t num_extra = 0;
+	bool trace = false;
 	int opt, index;
 
 	test_name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
@@ -882,6 +933,21 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 			debug_on_stdout = true;
 			debug_domain = optarg;
 			break;
+		case OPT_HOOK:
+			if (igt_hook_add(optarg))
+				break;
+			fprintf(stderr, "%s: '%s' is no hook, see --help-hook\n", test_name,
+				optarg);
+			exit(IGT_EXIT_INVALID);
+		case OPT_HELP_HOOK:
+			fputs(igt_hook_help, stdout);
+			exit(IGT_EXIT_SUCCESS);
+		case OPT_TRACE:
+			trace = true;
+			break;
+		case OPT_NO_EFFECT:
+			no_effect = options[index].name;
+			break;
 		case OPT_VERSION:
 			print_version();
 			exit(IGT_EXIT_SUCCESS);
@@ -910,6 +976,11 @@ int igt_subtest_init_parse_opts(int *argc, char **argv,
 		install_signal_handlers();
 		print_version();
 		kmsg("executing\n");
+		if (no_effect)
+			printf("--%s has no effect here.\n", no_effect);
+		if (trace)
+			trace_on_oops();
+		igt_hook_run(IGT_HOOK_PRE_TEST, test_name, "", "", "");
 	}
 	return 0;
 }
