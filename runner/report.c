@@ -10,6 +10,7 @@
 #include "executor.h"
 #include "expect.h"
 #include "findings.h"
+#include "json.h"
 #include "junit.h"
 #include "matrix.h"
 #include "report.h"
@@ -217,7 +218,8 @@ int report(const char *path, int dirfd, const char *expectations)
 	f = create_file(dirfd, name);
 	if (f)
 		print_safely(f, print_all, &run);
-	if (!f || !replace_file(f, dirfd, name) || !junit_write(&run, dirfd))
+	if (!f || !replace_file(f, dirfd, name) || !junit_write(&run, dirfd) ||
+	    !json_write(&run, dirfd))
 		die("%s: the report cannot be written: %s", path, strerror(errno));
 	printf("each failure, and what was not judged: %s/%s\n", path, name);
 	fflush(stdout);

@@ -9,7 +9,7 @@ struct settings;
  * report:
  *
  * Reads a results directory, prints what was found and the matrix, and writes
- * report.txt, with all of it, and junit.xml. Returns the exit status: 0, 1 or 2,
+ * report.txt, with all of it, junit.xml and results.json. Returns the exit status: 0, 1 or 2,
  * by what is expected of the kernel (expectations_read()), if that is not NULL.
  */
 int report(const char *path, int dirfd, const char *expectations);

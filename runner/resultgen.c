@@ -468,16 +468,16 @@ static enum verdict by_exit(const struct job_output *job, bool has_subtests)
 }
 
 /* A regular expression may have any byte but the newline in it. */
-static void find_ignored(struct job_output *job)
+void find_ignored(struct regex_list *ignored, const char *dmesg)
 {
 	static const char mark[] = "add ignored dmesg regex: ";
 
-	for (const char *at = strstr(job->dmesg, mark); at; at = strstr(at, mark)) {
+	for (const char *at = strstr(dmesg, mark); at; at = strstr(at, mark)) {
 		char *pattern;
 
 		at += strlen(mark);
 		pattern = xstrndup(at, strcspn(at, "\n"));
-		free(regex_list_add(&job->ignored, pattern, 0));
+		free(regex_list_add(ignored, pattern, 0));
 		free(pattern);
 	}
 }
@@ -565,7 +565,7 @@ void job_results_read(struct run_results *run, const struct job *j, int dir, con
 	struct words begun = { };
 
 	read_journal(&job);
-	find_ignored(&job);
+	find_ignored(&job.ignored, job.dmesg);
 	find_subtests(&job, &begun);
 	for (size_t i = 0; i < begun.count; i++)
 		add_subtest(run, &job, j, begun.words[i]);
@@ -627,6 +627,8 @@ static void read_uname(struct run_results *run, int dirfd)
 {
 	char *uname = slurp(dirfd, "uname.txt"), *rest = uname, *arch;
 
+	run->uname = xstrdup(uname ?: "");
+	run->uname[strcspn(run->uname, "\n")] = 0;
 	strsep(&rest, " ");
 	strsep(&rest, " ");
 	run->release = xstrdup(rest ? strsep(&rest, " \n") : "unknown");
@@ -665,10 +667,14 @@ bool results_read(struct run_results *run, int dirfd)
 		fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0) {
 			add_not_run(run, &none, &list.jobs[i], &no_names, NOTRUN);
+			for (size_t j = first; j < run->count; j++)
+				run->results[j].job = i;
 			continue;
 		}
 		job_results_read(run, &list.jobs[i], fd, "");
 		read_tries(run, first, &list.jobs[i], fd);
+		for (size_t j = first; j < run->count; j++)
+			run->results[j].job = i;
 		close(fd);
 	}
 	return true;

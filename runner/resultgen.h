@@ -22,6 +22,7 @@ bool verdict_is_bad(enum verdict verdict);
 struct job;
 
 struct result {
+	size_t job;		/* its line of joblist.txt, counted from 0 */
 	char *binary, *subtest;	/* subtest: NULL for a binary without any */
 	char *dynamic;		/* NULL for the subtest itself */
 	enum verdict verdict;
@@ -46,6 +47,7 @@ struct run_results {
 	struct settings settings;
 	struct result *results;
 	size_t count;
+	char *uname;		/* uname.txt, or "" */
 	char *release, *arch;	/* of the kernel, by uname.txt; "unknown" without it */
 	char *machine;		/* machine.txt, or NULL */
 	double start, end;	/* seconds since the epoch; end is 0 if there is none */
@@ -78,6 +80,9 @@ int results_status(const struct run_results *run);
  */
 void job_results_read(struct run_results *run, const struct job *job, int dir,
 		      const char *prefix);
+
+/* The kernel messages that a test expects, by what it wrote to the kernel's log. */
+void find_ignored(struct regex_list *ignored, const char *dmesg);
 
 /* By which a person knows it: the dynamic subtest's name, or the subtest's. */
 const char *result_name(const struct result *r);

@@ -14,7 +14,7 @@
 static const char help[] =
 	"Usage: dmabuf_results [--expectations PATH] RESULTS\n"
 	"Prints what was found and the matrix of a results directory of igt_runner or\n"
-	"dmabuf_runner, and writes report.txt and junit.xml in it.\n"
+	"dmabuf_runner, and writes report.txt, junit.xml and results.json in it.\n"
 	"\n"
 	"  --expectations PATH  what is known of the kernel, by PATH-fails.txt and\n"
 	"                       PATH-flakes.txt, or by what the directory PATH has for it\n"

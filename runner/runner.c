@@ -21,7 +21,7 @@
 static const char *const files[] = {
 	"joblist.txt", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
 	"environment.txt", "machine.txt", "report.txt", "report.txt.new",
-	"junit.xml", "junit.xml.new", "results.json", NULL
+	"junit.xml", "junit.xml.new", "results.json", "results.json.new", NULL
 };
 static const char *const job_files[] = {
 	"out.txt", "err.txt", "dmesg.txt", "journal.txt", "comms", NULL

@@ -342,6 +342,7 @@ bool settings_write(const struct settings *s, int dirfd)
 bool settings_read(struct settings *s, int dirfd)
 {
 	char *text = slurp(dirfd, "metadata.txt");
+	size_t argc = 0;
 
 	memset(s, 0, sizeof(*s));
 	s->dmesg_warn_level = 4;
@@ -360,6 +361,8 @@ bool settings_read(struct settings *s, int dirfd)
 			s->name = xstrdup(copy);
 		else if (!strcmp(key, "test_root"))
 			s->test_root = xstrdup(copy);
+		else if (starts_with(key, "cmdline.argv[", NULL))
+			*grow(s->argv, argc) = xstrdup(copy);
 		else if (!strcmp(key, "include"))
 			add_regex(&s->include, copy);
 		else if (!strcmp(key, "exclude"))
@@ -374,6 +377,7 @@ bool settings_read(struct settings *s, int dirfd)
 		free(key);
 		free(copy);
 	}
+	s->argc = argc;
 	free(text);
 	return s->test_root;
 }

@@ -403,14 +403,30 @@ if [ -n "$lab" ]; then
 		check 'igt_runner runs the installed suite in the lab' runner/vm/run.sh \
 			--root "$stage" --root "$work/igt" --results "$work/theirs" -- \
 			/opt/igt/igt_runner -o "/$tests" /results
+		mv "$work/theirs/results.json" "$work/theirs.json"
 		build/runner/dmabuf_results "$work/theirs" >"$work/log" 2>&1
 		check 'dmabuf_results and igt_results agree on it' \
-			scripts/compare-igt.py "$work/theirs/results.json" "$work/theirs/junit.xml"
+			scripts/compare-igt.py "$work/theirs.json" "$work/theirs/junit.xml"
+		check 'and write the same results.json of it' \
+			scripts/compare-json.py "$work/theirs.json" "$work/theirs/results.json"
 		check 'and its verdicts are those of dmabuf_runner' \
-			scripts/compare-igt.py "$work/theirs/results.json" "$work/trixie/junit.xml"
+			scripts/compare-igt.py "$work/theirs.json" "$work/trixie/junit.xml"
+		mv "$work/trixie/results.json" "$work/ours.json"
 		check 'igt_results reads what dmabuf_runner wrote' "$work/igt/opt/igt/igt_results" "$work/trixie"
 		check 'and comes to the same' \
 			scripts/compare-igt.py "$work/trixie/results.json" "$work/trixie/junit.xml"
+		check 'by the same results.json' \
+			scripts/compare-json.py "$work/trixie/results.json" "$work/ours.json"
+		# Every verdict that there is, of tests that end in every way.
+		mkdir -p "$work/fake"
+		cp runner/tests/fake "$work/fake/"
+		printf 'TESTLIST\nfake\nEND TESTLIST\n' >"$work/fake/test-list.txt"
+		build/runner/dmabuf_runner --allow-non-root --inactivity-timeout 2 -l quiet \
+			-x 'binary-text|odd-names|timed$' "$work/fake" "$work/every" >"$work/log" 2>&1
+		mv "$work/every/results.json" "$work/ours.json"
+		"$work/igt/opt/igt/igt_results" "$work/every" >"$work/log" 2>&1
+		check 'also where each verdict is' \
+			scripts/compare-json.py "$work/every/results.json" "$work/ours.json"
 		[ -z "$keep" ] || { rm -rf "$keep/igt_runner"; cp -r "$work/theirs" "$keep/igt_runner"; }
 	else
 		bad 'igt-gpu-tools cannot be fetched'

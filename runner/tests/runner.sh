@@ -156,6 +156,12 @@ assert sum(s.failures + s.errors for s in x) == sum(
 ' "$r/junit.xml"
 fi
 
+check 'results.json is JSON' python3 -c '
+import json, sys
+t = json.load(open(sys.argv[1]))["tests"]
+assert t["igt@fake@dynamic@bad"]["result"] == "fail" and "time" in t["igt@fake@ok"]
+assert "dynamic subtest bad" in t["igt@fake@dynamic@bad"]["out"]
+' "$r/results.json"
 check 'igt_results finds all it looks for' test -f "$r/0/comms" -a -d "$r/0/attachments"
 
 # The directory again, by the second program; and what must not be deleted.
