@@ -8,9 +8,13 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <linux/videodev2.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include "dmabuf_memory.h"
 #include "exporters.h"
 
 static const struct queue {
@@ -29,6 +33,88 @@ static const struct queue {
 	{ V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE, V4L2_CAP_VIDEO_M2M_MPLANE, "output-mplane" },
 };
 
+/*
+ * The kinds of memory a queue has (linux/videodev2.h): coherent, and, where its user may give
+ * hints, cached, which the DMA helpers allocate and map by other code.
+ */
+static const struct memory {
+	const char *name;
+	uint32_t flags, capability;
+} memories[] = {
+	{ "", 0, 0 },
+	{ "-noncoherent", V4L2_MEMORY_FLAG_NON_COHERENT, V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS },
+};
+
+/* To make no buffer asks what kinds there are, and changes nothing. */
+static uint32_t capabilities(int fd, enum v4l2_buf_type type)
+{
+	struct v4l2_create_buffers create = {
+		.memory = V4L2_MEMORY_MMAP,
+		.format.type = type,
+	};
+
+	return ioctl(fd, VIDIOC_G_FMT, &create.format) ||
+		ioctl(fd, VIDIOC_CREATE_BUFS, &create) ? 0 : create.capabilities;
+}
+
+/*
+ * Whether the driver of this node gets buffers from the DMA helpers and nowhere else, as far
+ * as modules tell. vivid has both kinds of queues; its hints are for those of the helpers.
+ */
+static bool is_of_dma_helpers(int fd)
+{
+	char path[96], module[PATH_MAX];
+	const char *name;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/driver/module",
+		 major(st.st_rdev), minor(st.st_rdev));
+	if (!realpath(path, module))
+		return false;
+	name = strrchr(module, '/') + 1;
+	snprintf(path, sizeof(path), "/sys/module/videobuf2_vmalloc/holders/%.32s", name);
+	if (!access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/module/videobuf2_dma_contig/holders/%.32s", name);
+	return !access(path, F_OK);
+}
+
+/* The largest block of the page allocator: a column of each size, in powers of two. */
+static size_t largest_block(void)
+{
+	FILE *f = fopen("/proc/buddyinfo", "re");
+	char line[1024] = "", *rest;
+	unsigned int columns = 0;
+
+	if (f && fgets(line, sizeof(line), f) && (rest = strstr(line, "zone")))
+		for (rest = strtok(rest + 5, " \n"); (rest = strtok(NULL, " \n")); )
+			columns++;
+	if (f)
+		fclose(f);
+	return columns ? page_size() << (columns - 1) : 0;
+}
+
+static void find_queue(const struct dmabuf_exporter_kind *kind, int fd, const char *path,
+		       const struct v4l2_capability *cap, const struct queue *queue)
+{
+	const uint32_t has = capabilities(fd, queue->type);
+
+	for (size_t i = 0; i < sizeof(memories) / sizeof(memories[0]); i++) {
+		struct dmabuf_exporter *e;
+
+		if ((has & memories[i].capability) != memories[i].capability)
+			continue;
+		e = dmabuf_exporter_add(kind, queue->type, path, "%s-%s%s", cap->driver,
+					queue->name, memories[i].name);
+		e->data = &memories[i];
+		/* It may have to be in one piece, and to ask for more than there can be warns. */
+		if (has & V4L2_BUF_CAP_SUPPORTS_MMAP_CACHE_HINTS || is_of_dma_helpers(fd))
+			e->max_size = largest_block();
+	}
+}
+
 static void find(const struct dmabuf_exporter_kind *kind)
 {
 	glob_t g;
@@ -38,25 +124,25 @@ static void find(const struct dmabuf_exporter_kind *kind)
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		struct v4l2_capability cap = { };
 		int fd = open(g.gl_pathv[i], O_RDWR | O_CLOEXEC | O_NONBLOCK);
-		bool known = fd >= 0 && !ioctl(fd, VIDIOC_QUERYCAP, &cap);
 
-		if (fd >= 0)
-			close(fd);
-		if (!known || !(cap.device_caps & V4L2_CAP_STREAMING))
+		if (fd < 0)
 			continue;
-		for (size_t j = 0; j < sizeof(queues) / sizeof(queues[0]); j++)
-			if (cap.device_caps & queues[j].capability)
-				dmabuf_exporter_add(kind, queues[j].type, g.gl_pathv[i],
-						    "%s-%s", cap.driver, queues[j].name);
+		if (!ioctl(fd, VIDIOC_QUERYCAP, &cap) && cap.device_caps & V4L2_CAP_STREAMING)
+			for (size_t j = 0; j < sizeof(queues) / sizeof(queues[0]); j++)
+				if (cap.device_caps & queues[j].capability)
+					find_queue(kind, fd, g.gl_pathv[i], &cap, &queues[j]);
+		close(fd);
 	}
 	globfree(&g);
 }
 
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
 {
+	const struct memory *memory = e->data;
 	struct v4l2_create_buffers create = {
 		.count = 1,
 		.memory = V4L2_MEMORY_MMAP,
+		.flags = memory->flags,
 		.format.type = e->type,
 	};
 	struct v4l2_exportbuffer export = {
