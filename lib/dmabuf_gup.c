@@ -33,6 +33,13 @@ const struct gup_user *const gup_users[] = {
 	&gup_scsi,
 	&gup_rdma_read,
 	&gup_rdma_on_demand,
+	&gup_amdgpu_userptr,
+	&gup_amdxdna_userptr,
+	&gup_etnaviv_userptr,
+	&gup_i915_userptr,
+	&gup_ivpu_userptr,
+	&gup_radeon_userptr,
+	&gup_xe_userptr,
 	&gup_gup_test,
 	NULL,
 };

@@ -34,8 +34,16 @@ union drm_amdgpu_gem_mmap {
 	struct drm_amdgpu_gem_mmap_in in;
 	struct drm_amdgpu_gem_mmap_out out;
 };
+struct drm_amdgpu_gem_userptr {
+	uint64_t addr, size;
+	uint32_t flags, handle;
+};
 #define DRM_IOCTL_AMDGPU_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x00, union drm_amdgpu_gem_create)
 #define DRM_IOCTL_AMDGPU_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x01, union drm_amdgpu_gem_mmap)
+#define DRM_IOCTL_AMDGPU_GEM_USERPTR	DRM_IOWR(DRM_COMMAND_BASE + 0x11, struct drm_amdgpu_gem_userptr)
+#define AMDGPU_GEM_USERPTR_READONLY	(1 << 0)
+#define AMDGPU_GEM_USERPTR_VALIDATE	(1 << 2)
+#define AMDGPU_GEM_USERPTR_REGISTER	(1 << 3)
 #define AMDGPU_GEM_DOMAIN_GTT		0x2
 #define AMDGPU_GEM_DOMAIN_VRAM		0x4
 #define AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED	(1 << 0)
@@ -45,6 +53,13 @@ union drm_amdgpu_gem_mmap {
 struct amdxdna_drm_create_bo {
 	uint64_t flags, vaddr, size;
 	uint32_t type, handle;
+};
+struct amdxdna_drm_va_entry {
+	uint64_t vaddr, len;
+};
+struct amdxdna_drm_va_tbl {
+	int32_t dmabuf_fd;
+	uint32_t num_entries;	/* of struct amdxdna_drm_va_entry, which follow */
 };
 struct amdxdna_drm_get_bo_info {
 	uint64_t ext, ext_flags;
@@ -102,8 +117,27 @@ struct drm_etnaviv_gem_info {
 	uint32_t handle, pad;
 	uint64_t offset;
 };
+struct drm_etnaviv_timespec {
+	int64_t tv_sec, tv_nsec;
+};
+struct drm_etnaviv_gem_cpu_prep {
+	uint32_t handle, op;
+	struct drm_etnaviv_timespec timeout;
+};
+struct drm_etnaviv_gem_userptr {
+	uint64_t user_ptr, user_size;
+	uint32_t flags, handle;
+};
 #define DRM_IOCTL_ETNAVIV_GEM_NEW	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_etnaviv_gem_new)
 #define DRM_IOCTL_ETNAVIV_GEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_etnaviv_gem_info)
+#define DRM_IOCTL_ETNAVIV_GEM_CPU_PREP	\
+	DRM_IOW(DRM_COMMAND_BASE + 0x04, struct drm_etnaviv_gem_cpu_prep)
+#define DRM_IOCTL_ETNAVIV_GEM_USERPTR	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x08, struct drm_etnaviv_gem_userptr)
+#define ETNA_PREP_READ			0x01
+#define ETNA_PREP_NOSYNC		0x04
+#define ETNA_USERPTR_READ		0x01
+#define ETNA_USERPTR_WRITE		0x02
 #define ETNA_BO_CACHED			0x00010000
 #define ETNA_BO_WC			0x00020000
 #define ETNA_BO_UNCACHED		0x00040000
@@ -153,13 +187,24 @@ struct drm_i915_gem_mmap_offset {
 	uint32_t handle, pad;
 	uint64_t offset, flags, extensions;
 };
+struct drm_i915_gem_set_domain {
+	uint32_t handle, read_domains, write_domain;
+};
+struct drm_i915_gem_userptr {
+	uint64_t user_ptr, user_size;
+	uint32_t flags, handle;
+};
 #define DRM_IOCTL_I915_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x1b, struct drm_i915_gem_create)
 #define DRM_IOCTL_I915_GEM_MMAP		DRM_IOWR(DRM_COMMAND_BASE + 0x1e, struct drm_i915_gem_mmap)
+#define DRM_IOCTL_I915_GEM_SET_DOMAIN	\
+	DRM_IOW(DRM_COMMAND_BASE + 0x1f, struct drm_i915_gem_set_domain)
+#define DRM_IOCTL_I915_GEM_USERPTR	DRM_IOWR(DRM_COMMAND_BASE + 0x33, struct drm_i915_gem_userptr)
 #define DRM_IOCTL_I915_GEM_MMAP_OFFSET	\
 	DRM_IOWR(DRM_COMMAND_BASE + 0x24, struct drm_i915_gem_mmap_offset)
 #define DRM_IOCTL_I915_GEM_CREATE_EXT	\
 	DRM_IOWR(DRM_COMMAND_BASE + 0x3c, struct drm_i915_gem_create_ext)
 #define I915_GEM_CREATE_EXT_MEMORY_REGIONS	0
+#define I915_GEM_DOMAIN_CPU		0x00000001
 #define I915_MEMORY_CLASS_DEVICE	1
 #define I915_MMAP_OFFSET_GTT		0
 #define I915_MMAP_OFFSET_WC		1
@@ -176,8 +221,15 @@ struct drm_ivpu_bo_info {
 	uint32_t handle, flags;
 	uint64_t vpu_addr, mmap_offset, size;
 };
+struct drm_ivpu_bo_create_from_userptr {
+	uint64_t user_ptr, size;
+	uint32_t flags, handle;
+	uint64_t vpu_addr;
+};
 #define DRM_IOCTL_IVPU_BO_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_ivpu_bo_create)
 #define DRM_IOCTL_IVPU_BO_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_ivpu_bo_info)
+#define DRM_IOCTL_IVPU_BO_CREATE_FROM_USERPTR	\
+	DRM_IOWR(DRM_COMMAND_BASE + 0x0e, struct drm_ivpu_bo_create_from_userptr)
 #define DRM_IVPU_BO_MAPPABLE		0x00000002
 #define DRM_IVPU_BO_WC			0x00020000
 
@@ -335,10 +387,17 @@ struct drm_radeon_info {
 	uint32_t request, pad;
 	uint64_t value;
 };
+struct drm_radeon_gem_userptr {
+	uint64_t addr, size;
+	uint32_t flags, handle;
+};
 #define DRM_IOCTL_RADEON_GEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + 0x1c, struct drm_radeon_gem_info)
 #define DRM_IOCTL_RADEON_GEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + 0x1d, struct drm_radeon_gem_create)
 #define DRM_IOCTL_RADEON_GEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + 0x1e, struct drm_radeon_gem_mmap)
 #define DRM_IOCTL_RADEON_INFO		DRM_IOWR(DRM_COMMAND_BASE + 0x27, struct drm_radeon_info)
+#define DRM_IOCTL_RADEON_GEM_USERPTR	DRM_IOWR(DRM_COMMAND_BASE + 0x2d, struct drm_radeon_gem_userptr)
+#define RADEON_GEM_USERPTR_READONLY	(1 << 0)
+#define RADEON_GEM_USERPTR_VALIDATE	(1 << 2)
 #define RADEON_GEM_DOMAIN_GTT		0x2
 #define RADEON_GEM_DOMAIN_VRAM		0x4
 #define RADEON_GEM_GTT_WC		(1 << 2)
@@ -442,8 +501,43 @@ struct drm_xe_gem_mmap_offset {
 	uint32_t handle, flags;
 	uint64_t offset, reserved[2];
 };
+struct drm_xe_vm_create {
+	uint64_t extensions;
+	uint32_t flags, vm_id;
+	uint64_t reserved[2];
+};
+struct drm_xe_vm_destroy {
+	uint32_t vm_id, pad;
+	uint64_t reserved[2];
+};
+struct drm_xe_vm_bind_op {
+	uint64_t extensions;
+	uint32_t obj;
+	uint16_t pat_index, pad;
+	union {
+		uint64_t obj_offset;
+		uint64_t userptr;
+	};
+	uint64_t range, addr;
+	uint32_t op, flags, prefetch_mem_region_instance, pad2;
+	uint64_t reserved[3];
+};
+struct drm_xe_vm_bind {
+	uint64_t extensions;
+	uint32_t vm_id, exec_queue_id, pad, num_binds;
+	union {
+		struct drm_xe_vm_bind_op bind;
+		uint64_t vector_of_binds;
+	};
+	uint32_t pad2, num_syncs;
+	uint64_t syncs, reserved[2];
+};
 #define DRM_IOCTL_XE_GEM_CREATE		DRM_IOWR(DRM_COMMAND_BASE + 0x01, struct drm_xe_gem_create)
 #define DRM_IOCTL_XE_GEM_MMAP_OFFSET	DRM_IOWR(DRM_COMMAND_BASE + 0x02, struct drm_xe_gem_mmap_offset)
+#define DRM_IOCTL_XE_VM_CREATE		DRM_IOWR(DRM_COMMAND_BASE + 0x03, struct drm_xe_vm_create)
+#define DRM_IOCTL_XE_VM_DESTROY		DRM_IOW(DRM_COMMAND_BASE + 0x04, struct drm_xe_vm_destroy)
+#define DRM_IOCTL_XE_VM_BIND		DRM_IOW(DRM_COMMAND_BASE + 0x05, struct drm_xe_vm_bind)
+#define DRM_XE_VM_BIND_OP_MAP_USERPTR	0x2
 #define DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM	(1 << 2)
 #define DRM_XE_GEM_CPU_CACHING_WB	1
 #define DRM_XE_GEM_CPU_CACHING_WC	2

@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 #include <xf86drm.h>
 
+#include "dmabuf_contract.h"
 #include "drm.h"
 #include "exporters.h"
 #include "igt.h"
@@ -90,6 +91,17 @@ const struct drm_card *drm_cards(void)
 	memset(&cards[count], 0, sizeof(*cards));
 	qsort(cards, count, sizeof(*cards), by_place);
 	return cards;
+}
+
+int drm_open_driver(const char *driver)
+{
+	int fd = -1;
+
+	for_each_drm_card(card)
+		if (fd < 0 && !strcmp(card->driver, driver))
+			fd = drm_open_card(card->path);
+	dmabuf_require(fd >= 0, "no device of the driver %s", driver);
+	return fd;
 }
 
 bool drm_export(struct dmabuf *buf)

@@ -11,6 +11,9 @@ struct dmabuf;
 /* Opens a card without becoming its master; -1 and errno if that fails. */
 int drm_open_card(const char *path);
 
+/* Opens the first card or accelerator of this driver; skips if there is none. */
+int drm_open_driver(const char *driver);
+
 /* A card or an accelerator, found once and kept open, which makes further opens cheap. */
 struct drm_card {
 	int fd;
