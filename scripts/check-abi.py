@@ -65,6 +65,7 @@ for name in re.findall(r'^#define (\w+)', ours, re.M):
 
 def fields(body):
     """The fields of a struct with those of anonymous ones in it, and the named ones alone."""
+    body = re.sub(r'/\*.*?\*/', '', body, flags=re.S)
     body = re.sub(r'(?:struct|union) \{([^{}]*)\};', r'\1', body)
     body = re.sub(r'(?:struct|union) \{[^{}]*\} (\w+);', r'int \1;', body)
     for declaration in filter(None, (d.strip() for d in body.split(';'))):
