@@ -7,11 +7,12 @@ set -eu
 
 usage() {
 	cat <<END
-usage: archive.sh [--with-depends[=GLOB]] [--list] SUITE DEST PACKAGE...
+usage: archive.sh [--arch ARCH] [--with-depends[=GLOB]] [--list] SUITE DEST PACKAGE...
 
 Downloads the packages from SUITE (trixie, bookworm-backports, sid, ...) and
 unpacks them in DEST.
 
+  --arch ARCH            for that machine, as Debian calls it (default amd64)
   --with-depends[=GLOB]  and all they depend on, as on an empty machine
                          (GLOB: only packages of these names)
   --list                 print "PACKAGE VERSION" a line instead; DEST is not used
@@ -21,10 +22,12 @@ END
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+arch=amd64
 depends=
 list=
 while [ $# -gt 0 ]; do
 	case $1 in
+	--arch) arch=$2; shift ;;
 	--with-depends) depends='*' ;;
 	--with-depends=*) depends=${1#*=} ;;
 	--list) list=1 ;;
@@ -64,6 +67,7 @@ mirror() {
 }
 
 root=$cache/apt/$suite
+[ "$arch" = amd64 ] || root=$root-$arch
 mkdir -p "$root/lists/partial" "$root/archives/partial" ||
 	die "no cache can be made in $root"
 root=$(cd "$root" && pwd)
@@ -89,7 +93,7 @@ experimental | rc-buggy) suites="$suite sid" ;;
 *) suites=$suite ;;
 esac
 for s in $suites; do
-	echo "deb [arch=amd64 target=Packages signed-by=$keyring] $from $s main"
+	echo "deb [arch=$arch target=Packages signed-by=$keyring] $from $s main"
 done >"$root/sources.list"
 : >"$root/status"
 
@@ -98,7 +102,7 @@ cat >"$root/apt.conf" <<END
 #clear APT::Update;
 #clear DPkg;
 #clear APT::Architectures;
-APT::Architecture "amd64";
+APT::Architecture "$arch";
 APT::Install-Recommends "false";
 APT::Default-Release "$suite";
 APT::Sandbox::User "root";

@@ -8,9 +8,9 @@ set -eu
 
 usage() {
 	cat <<END
-usage: initramfs.sh [--strip] RELEASE MODULES [FILE.ko...]
+usage: initramfs.sh [--arch ARCH] [--strip] TABLE RELEASE MODULES [FILE.ko...]
 
-Prints the path of a cpio in the cache with the lab's modules out of MODULES
+Prints the path of a cpio in the cache with the modules of TABLE out of MODULES
 (lib/modules/RELEASE, or '' for none), the FILEs and what both depend on; with
 --strip without their signatures: each takes the guest 30 ms to verify.
 END
@@ -19,17 +19,24 @@ END
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+arch=x86-64
 strip=
-if [ "${1:-}" = --strip ]; then
-	strip=1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--arch) arch=${2-}; shift ;;
+	--strip) strip=1 ;;
+	*) break ;;
+	esac
 	shift
-fi
-[ $# -ge 2 ] || { usage >&2; exit 2; }
+done
+[ $# -ge 3 ] || { usage >&2; exit 2; }
 PATH=$PATH:/usr/sbin:/sbin
-cache=$cache/initramfs
-release=$1
-modules=$2
-shift 2
+machine "$here" "$arch"
+sysroot=
+table=$1
+release=$2
+modules=$3
+shift 3
 for f; do
 	[ -f "$f" ] || die "there is no module '$f'"
 	case $f in
@@ -39,9 +46,17 @@ for f; do
 	modinfo "$f" >/dev/null 2>&1 || die "$f is no kernel module"
 done
 busybox=$(command -v busybox) && kmod=$(command -v kmod) || die "busybox or kmod is not there"
-if ldd "$busybox" >/dev/null 2>&1; then
+# What this machine's is made of, though another one may be for the guest.
+applets=$(busybox --list)
+if [ -n "$triplet" ]; then
+	sysroot=$("$here/sysroot.sh" "$arch") || exit 2
+	busybox=$sysroot/usr/bin/busybox
+	kmod=$sysroot/usr/bin/kmod
+fi
+if [ -n "$(libraries "$sysroot" "$busybox")" ]; then
 	die "$busybox is not linked statically (Debian: busybox-static)"
 fi
+cache=$cache/initramfs
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -55,7 +70,7 @@ trap 'exit 143' TERM
 } | grep . >"$tmp/files" || :
 
 key=$({
-	cat "$0" "$here/init" "$here/devices"
+	cat "$0" "$here/init" "$table"
 	echo "$release" "$strip"
 	tr '\n' '\0' <"$tmp/files" | xargs -0r stat -L -c '%n %s %Y'
 	stat -L -c '%n %s %Y' "$busybox" "$kmod"
@@ -75,7 +90,7 @@ for d in bin sbin lib lib64; do
 done
 cp "$here/init" "$root/init"
 cp "$busybox" "$root/usr/bin/busybox"
-for applet in $(busybox --list); do
+for applet in $applets; do
 	case $applet in
 	busybox | modprobe | insmod | rmmod | lsmod | depmod | modinfo) ;;
 	*) ln -s busybox "$root/usr/bin/$applet" ;;
@@ -84,16 +99,16 @@ done
 # The kernel calls /sbin/modprobe; busybox's does not know softdeps.
 cp "$kmod" "$root/usr/bin/kmod"
 ln -s ../bin/kmod "$root/usr/sbin/modprobe"
-ldd "$kmod" | grep -o '/[^ ]*' | while read -r lib; do
-	case $lib in
-	/usr/*) cp -L --parents "$lib" "$root" ;;
-	*) mkdir -p "$root/usr$(dirname "$lib")"; cp -L "$lib" "$root/usr$lib" ;;
-	esac
+libraries "$sysroot" "$kmod" | while read -r lib; do
+	to=${lib#"$sysroot"}
+	to=$root/usr${to#/usr}
+	mkdir -p "$(dirname "$to")"
+	cp -L "$lib" "$to"
 done
 
 # The table's modules, those that init asks for by name, and all that they depend on,
 # a generation at a time.
-awk '!/^#/ && NF && $2 != "-" { print $2 }' "$here/devices" >"$tmp/want"
+awk '!/^#/ && NF && $2 != "-" { print $2 }' "$table" >"$tmp/want"
 printf '%s\n' virtio_pci virtio_blk 9p 9pnet_virtio kvm_amd kvm_intel "$@" >>"$tmp/want"
 : >"$tmp/have"
 while [ -s "$tmp/want" ]; do
@@ -119,7 +134,7 @@ while read -r f; do
 	*.gz) gzip -dc "$f" ;;
 	*) cat "$f" ;;
 	esac >"$to"
-	[ -z "$strip" ] || strip -g "$to"
+	[ -z "$strip" ] || "${cross}strip" -g "$to"
 done <"$tmp/have"
 for f in modules.builtin modules.builtin.modinfo modules.order; do
 	[ ! -f "$modules/$f" ] || cp "$modules/$f" "$root/usr/lib/modules/$release/"

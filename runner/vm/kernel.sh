@@ -6,9 +6,10 @@ set -eu
 
 usage() {
 	cat <<END
-usage: kernel.sh [--modules DIR] SPEC
+usage: kernel.sh [--arch ARCH] [--modules DIR] SPEC
 
-SPEC is debian:SUITE (the suite's newest kernel, from the archive, cached),
+SPEC is debian:SUITE or debian:SUITE/FLAVOUR (the suite's newest kernel for the
+machine ARCH, x86-64 by default, from the archive, cached),
 source:VERSION (built by source.sh, cached), the path of a kernel's build tree, or
 that of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
 lib/modules/RELEASE itself). Prints, a line each:
@@ -25,9 +26,11 @@ END
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+arch=x86-64
 modules=
 while [ $# -gt 0 ]; do
 	case $1 in
+	--arch) arch=${2-}; shift ;;
 	--modules) modules=${2-}; shift ;;
 	--help) usage; exit 0 ;;
 	-*) usage >&2; exit 2 ;;
@@ -37,37 +40,10 @@ while [ $# -gt 0 ]; do
 done
 [ $# -eq 1 ] || { usage >&2; exit 2; }
 spec=$1
-
-# number FILE OFFSET BYTES: little endian, as in the header of a bzImage
-number() {
-	od -An -v -j "$2" -N "$3" -t "u$3" --endian=little "$1" | tr -d ' '
-}
-
-# The release that a bzImage names (Documentation/arch/x86/boot.rst).
-release_of() {
-	[ "$(dd if="$1" bs=1 skip=514 count=4 2>/dev/null | tr -d '\0')" = HdrS ] ||
-		return 1
-	dd if="$1" bs=1 skip=$(($(number "$1" 526 2) + 512)) count=128 2>/dev/null |
-		tr '\0' '\n' | head -n 1 | cut -d ' ' -f 1
-}
+machine "$here" "$arch"
 
 print() {
 	printf 'release=%s\nbzimage=%s\nboot=%s\nmodules=%s\nconfig=%s\n' "$@"
-}
-
-# Unpacked here, a kernel boots 0.6 s (zstd) to 3 s (xz) sooner than if an emulated
-# CPU has to do it. QEMU can start such a one if it has the PVH entry.
-unpack() {
-	grep -qx CONFIG_PVH=y "$1/config" || return 0
-	b=$1/bzImage
-	start=$((($(number "$b" 497 1) + 1) * 512 + $(number "$b" 584 4)))
-	# Its size unpacked is added in four bytes.
-	length=$(($(number "$b" 588 4) - 4))
-	for tool in zstd xz gzip; do
-		! tail -c +$((start + 1)) "$b" | head -c $length | $tool -dc >"$1/vmlinux" 2>/dev/null ||
-			return 0
-	done
-	rm -f "$1/vmlinux"
 }
 
 # A root of packages, as kernel_packages() leaves it in the cache.
@@ -93,20 +69,23 @@ arrange() {
 	[ -f "$1/bzImage" ] && [ -f "$1/config" ]
 }
 
-# kernel_packages SUITE: the root in the cache
+# kernel_packages SUITE[/FLAVOUR]: the root in the cache
 kernel_packages() {
-	suite=$1
+	suite=${1%%/*}
+	flavour=${1#"$suite"}
+	package=$(kernel_package "${flavour#/}") || exit 2
 	kernels=$cache/kernels
 	# What the suite had when it was last asked: the name of a root.
 	answer=$kernels/debian:$suite
+	[ "$package" = linux-image-amd64 ] || answer=$answer:${package#linux-image-}
 	if [ -n "$(find "$answer" -mmin -1440 2>/dev/null)" ] &&
 	   [ -d "$kernels/$(cat "$answer")" ]; then
 		echo "$kernels/$(cat "$answer")"
 		return
 	fi
 	mkdir -p "$kernels"
-	if ! list=$("$here/archive.sh" --list --with-depends='linux-*' "$suite" - \
-			linux-image-amd64); then
+	if ! list=$("$here/archive.sh" --arch "$debian" --list --with-depends='linux-*' \
+			"$suite" - "$package"); then
 		[ -s "$answer" ] && [ -d "$kernels/$(cat "$answer")" ] || exit 2
 		echo "kernel.sh: going on with the $suite kernel of $(date -r "$answer" +%F)" >&2
 		echo "$kernels/$(cat "$answer")"
@@ -124,7 +103,8 @@ kernel_packages() {
 		trap 'exit 130' INT
 		trap 'exit 143' TERM
 		echo "kernel.sh: fetching $image from $suite" >&2
-		"$here/archive.sh" --with-depends='linux-*[-.]*' "$suite" "$tmp" "$image" || exit 2
+		"$here/archive.sh" --arch "$debian" --with-depends='linux-*[-.]*' \
+			"$suite" "$tmp" "$image" || exit 2
 		arrange "$tmp" || die "$image has no kernel, or no configuration"
 		unpack "$tmp"
 		chmod 755 "$tmp"
@@ -158,9 +138,11 @@ debian:*)
 	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
 	root=$(kernel_packages "${spec#debian:}")
 	print_root "$root"
-	echo "suite=${spec#debian:}"
+	spec=${spec#debian:}
+	echo "suite=${spec%%/*}"
 	;;
 source:*)
+	[ "$arch" = x86-64 ] || die "source:VERSION is for x86-64 only"
 	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
 	built=$("$here/source.sh" "${spec#source:}") || exit 2
 	echo "$built"
@@ -168,9 +150,9 @@ source:*)
 	;;
 *)
 	# A build tree, whose modules are where the build left them.
-	if [ -d "$spec" ] && [ -f "$spec/arch/x86/boot/bzImage" ]; then
+	if [ -d "$spec" ] && [ -f "$spec/$tree_image" ]; then
 		build=$(cd "$spec" && pwd)
-		spec=$build/arch/x86/boot/bzImage
+		spec=$build/$tree_image
 		if [ -z "$modules" ] && [ -f "$build/modules.order" ]; then
 			modules=$cache/trees/$(echo "$build" | sha256sum | cut -c 1-16)
 			mkdir -p "$modules"
@@ -180,13 +162,13 @@ source:*)
 		fi
 	fi
 	[ -f "$spec" ] || die "there is no kernel '$spec' (debian:SUITE, source:VERSION, or the path of a bzImage or a built tree)"
-	release=$(release_of "$spec") || die "$spec is no x86 kernel (bzImage)"
+	release=$(release_of "$spec") || die "$spec is no $arch kernel (${tree_image##*/})"
 	tree=
 	[ -z "$modules" ] || tree=$(module_tree "$release" "$modules") || exit 2
 	# Where kernels and their builds keep it.
 	config=
 	for c in "$(dirname "$spec")/config" "$(dirname "$spec")/config-$release" \
-		 "$tree/config" "${spec%/arch/x86/boot/bzImage}/.config"; do
+		 "$tree/config" "${spec%"/$tree_image"}/.config"; do
 		[ -n "$config" ] || [ ! -f "$c" ] || config=$c
 	done
 	print "$release" "$spec" "$spec" "$tree" "$config"

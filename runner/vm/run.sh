@@ -12,9 +12,12 @@ Boots a kernel in QEMU with every exporter of the table (devices), runs COMMAND
 in it as root, and exits with COMMAND's status; 125: the guest did not get to
 its end; 2: it was not to be run.
 
-  --kernel SPEC     debian:SUITE, source:VERSION, or the path of a bzImage or of a
-                    kernel's build tree (default debian:trixie)
-  --modules DIR     that bzImage's modules
+  --arch ARCH       the guest's machine: x86-64 (default) or arm64
+  --iommu           its devices' DMA goes by way of an IOMMU (arm64)
+  --kernel SPEC     debian:SUITE, debian:SUITE/FLAVOUR, source:VERSION, or the path of
+                    a bzImage (arm64: Image) or of a kernel's build tree (default
+                    debian:trixie)
+  --modules DIR     that image's modules
   --module FILE.ko  load this one too, before COMMAND (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
   --root TREE       files for the guest's root (repeatable)
@@ -60,11 +63,13 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+arch=x86-64
+iommu=
 kernel=debian:trixie
 modules=
 extra=
 results=
-machine=
+own=
 timeout=0
 inactivity=120
 roots=$tmp/roots
@@ -73,13 +78,15 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage; exit 0 ;;
 	--) shift; break ;;
-	--machine) machine=1; shift; continue ;;
-	--kernel | --modules | --module | --root | --results | --timeout | --inactivity)
+	--machine) own=1; shift; continue ;;
+	--iommu) iommu=1; shift; continue ;;
+	--arch | --kernel | --modules | --module | --root | --results | --timeout | --inactivity)
 		[ $# -ge 2 ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
 	esac
 	case $1 in
+	--arch) arch=$2 ;;
 	--kernel) kernel=$2 ;;
 	--modules) modules=$2 ;;
 	--module)
@@ -101,8 +108,13 @@ done
 case $timeout$inactivity in
 *[!0-9]*) die "--timeout and --inactivity take seconds" ;;
 esac
-[ "$(uname -m)" = x86_64 ] || die "the lab is x86-64 only, this machine is $(uname -m)"
-for tool in qemu-system-x86_64 busybox kmod cpio mke2fs strip; do
+[ "$(uname -m)" = x86_64 ] || die "the lab runs on x86-64 only, this machine is $(uname -m)"
+machine "$here" "$arch"
+[ -z "$own" ] || [ -z "$triplet" ] || die "--machine is for a guest like this machine: x86-64"
+[ -z "$iommu" ] || [ -n "$smmu" ] || die "the lab's $arch has no IOMMU"
+tools="$emulator busybox kmod cpio mke2fs ${cross}strip"
+[ -z "$registers" ] || tools="$tools dtc python3 cc"
+for tool in $tools; do
 	command -v $tool >/dev/null || die "$tool is not there: scripts/setup.sh says what to install"
 done
 
@@ -116,9 +128,9 @@ quote() {
 quote "$@" >"$stage/lab/command"
 
 if [ -n "$modules" ]; then
-	"$here/kernel.sh" --modules "$modules" "$kernel" >"$tmp/kernel" || exit 2
+	"$here/kernel.sh" --arch "$arch" --modules "$modules" "$kernel" >"$tmp/kernel" || exit 2
 else
-	"$here/kernel.sh" "$kernel" >"$tmp/kernel" || exit 2
+	"$here/kernel.sh" --arch "$arch" "$kernel" >"$tmp/kernel" || exit 2
 fi
 release=$(sed -n 's/^release=//p' "$tmp/kernel")
 boot=$(sed -n 's/^boot=//p' "$tmp/kernel")
@@ -140,8 +152,27 @@ strip=
 [ -z "$config" ] ||
 	grep -qE '^CONFIG_(MODULE_SIG_FORCE|LOCK_DOWN_KERNEL_FORCE_(INTEGRITY|CONFIDENTIALITY))=y' "$config" ||
 	strip=--strip
+accel=$(accel "$boot")
+# Two emulated CPUs that share two real ones with QEMU's own threads wait for each
+# other: where anything else runs, a run takes four times as long.
+cpus=2
+case $accel in
+*tcg*) [ "$(nproc)" -gt 2 ] || cpus=1 ;;
+esac
+
+# A device of the device tree is a file; together they add lines to the table.
+cp "$here/devices" "$tmp/devices"
+: >"$tmp/options"
+if [ -n "$registers" ]; then
+	# shellcheck disable=SC2086 # words
+	(unset IFS; "$here/board.sh" ${iommu:+--iommu} "$arch" "$tmp/board" $accel -smp $cpus) \
+		>"$tmp/options" || exit 2
+	cat "$tmp/board/table" >>"$tmp/devices"
+	mkdir -p "$stage/usr/lib"
+	cp -r "$tmp/board/firmware" "$stage/usr/lib/"
+fi
 # shellcheck disable=SC2086
-initramfs=$("$here/initramfs.sh" $strip "$release" "$tree" $extra) || exit 2
+initramfs=$("$here/initramfs.sh" --arch "$arch" $strip "$tmp/devices" "$release" "$tree" $extra) || exit 2
 extra=$(for f in $extra; do
 	f=${f##*/}
 	echo "${f%.ko*}"
@@ -172,85 +203,71 @@ while read -r symbol module parameter device from exporters; do
 	case $symbol in
 	'#'* | '') continue ;;
 	esac
+	case " $lacks " in
+	*" ${device%%,*} "*) continue ;;
+	esac
 	[ "$module" = - ] || load="$load $module"
 	[ "$parameter" = - ] || parameters="$parameters $parameter"
 	[ "$device" = - ] || devices="$devices -device $device"
 	[ "$exporters" != - ] && kernel_has "$symbol" "$module" && since "$from" || continue
 	expect="$expect $(echo "$exporters" | tr , ' ')"
-done <"$here/devices"
+done <"$tmp/devices"
 cat >"$stage/lab/env" <<END
 LAB_MODULES='${load# }'
 LAB_EXTRA='$extra'
-LAB_MACHINE='$machine'
+LAB_MACHINE='$own'
+LAB_TTY=/dev/$tty
 DMABUF_EXPECT='${expect# }'
 END
 
 # The libraries of the machine first, so that a TREE can bring its own.
 library() {
-	mkdir -p "$stage/usr/$(dirname "${1#/usr}")"
-	cp -L "$1" "$stage/usr/${1#/usr}"
+	to=${1#"$sysroot"}
+	to=$stage/usr/${to#/usr}
+	mkdir -p "$(dirname "$to")"
+	cp -L "$1" "$to"
 }
 while read -r r; do
 	tar -C "$r" -cf - . | tar -C "$stage" -xf - --keep-directory-symlink --no-same-owner
 done <"$roots"
 # Of the RDMA device: its tool, and what libibverbs loads by name.
-rdma=$(command -v rdma || :)
+sysroot=
+[ -z "$triplet" ] || sysroot=$("$here/sysroot.sh" "$arch") || exit 2
+if [ -z "$sysroot" ]; then
+	rdma=$(command -v rdma || :)
+else
+	rdma=$sysroot/usr/bin/rdma
+fi
 [ -z "$rdma" ] || cp "$rdma" "$stage/usr/bin/rdma"
-for f in /usr/lib*/libibverbs/librxe-rdmav*.so /usr/lib/*/libibverbs/librxe-rdmav*.so \
-	 /usr/lib*/libibverbs.so.1 /usr/lib/*/libibverbs.so.1; do
+for f in "$sysroot"/usr/lib*/libibverbs/librxe-rdmav*.so "$sysroot"/usr/lib/*/libibverbs/librxe-rdmav*.so \
+	 "$sysroot"/usr/lib*/libibverbs.so.1 "$sysroot"/usr/lib/*/libibverbs.so.1; do
 	[ ! -f "$f" ] || library "$f"
 done
-if [ -f /etc/libibverbs.d/rxe.driver ]; then
+if [ -f "$sysroot/etc/libibverbs.d/rxe.driver" ]; then
 	mkdir -p "$stage/etc/libibverbs.d"
-	cp /etc/libibverbs.d/rxe.driver "$stage/etc/libibverbs.d/"
+	cp "$sysroot/etc/libibverbs.d/rxe.driver" "$stage/etc/libibverbs.d/"
 fi
 find "$stage" -type f \( -perm -u+x -o -name '*.so*' \) | while read -r f; do
 	[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
 	echo "$f"
-done | tr '\n' '\0' | xargs -0r ldd 2>/dev/null |
-	sed -n 's/^[[:space:]]\(.*=> \)\{0,1\}\(\/[^ ]*\) (.*/\2/p' | sort -u | while read -r lib; do
+done >"$tmp/programs"
+IFS='
+'
+# shellcheck disable=SC2046 # a line each
+libraries "$sysroot" $(cat "$tmp/programs") | while read -r lib; do
 	case $lib in
 	"$stage"*) continue ;;
 	esac
-	[ -e "$stage/usr/${lib#/usr}" ] || library "$lib"
+	to=${lib#"$sysroot"}
+	[ -e "$stage/usr/${to#/usr}" ] || library "$lib"
 done
+unset IFS
 (cd "$stage" && find . | cpio -o -H newc -R 0:0 --quiet) >"$tmp/stage.cpio"
 # The kernel wants each archive at a multiple of four bytes; cpio fills up to 512.
 cat "$initramfs" "$tmp/stage.cpio" >"$tmp/initrd"
 
 truncate -s 256M "$tmp/disk"
 mke2fs -q -F -t ext4 -E lazy_itable_init=1,nodiscard "$tmp/disk"
-
-# KVM, where it is more than a device node: a trial kernel gets as far as to find
-# no root. The answer holds until the machine is booted again.
-accel() {
-	answer=$cache/kvm
-	now=$(cat /proc/sys/kernel/random/boot_id)
-	if grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
-		if [ "$(sed -n 1p "$answer" 2>/dev/null)" != "$now" ]; then
-			works=no
-			timeout 30 qemu-system-x86_64 -accel kvm -cpu host -M q35 -m 512M \
-				-nodefaults -display none -no-reboot -kernel "$boot" \
-				-append panic=-1 </dev/null >/dev/null 2>&1 && works=yes
-			printf '%s\n' "$now" "$works" >"$answer.$$"
-			mv "$answer.$$" "$answer"
-		fi
-		if [ "$(sed -n 2p "$answer")" = yes ]; then
-			echo "-accel kvm -cpu host"
-			return
-		fi
-	fi
-	# With erms the kernel copies and clears by rep movsb and stosb, which TCG does
-	# a byte at a time.
-	echo "-accel tcg,thread=multi -cpu max,-erms"
-}
-accel=$(accel)
-# Two emulated CPUs that share two real ones with QEMU's own threads wait for each
-# other: where anything else runs, a run takes four times as long.
-cpus=2
-case $accel in
-*tcg*) [ "$(nproc)" -gt 2 ] || cpus=1 ;;
-esac
 
 mkdir -p "$results"
 results=$(cd "$results" && pwd)
@@ -264,20 +281,27 @@ tee_pid=$!
 # Seconds of self-tests and of patching that judge no mapping, and of translating
 # again, for TCG, what each process maps elsewhere; and what tests write to the
 # kernel's log is to be there in full.
-append="console=ttyS0 quiet panic=-1 printk.devkmsg=on norandmaps mitigations=off cryptomgr.notests
+append="console=$console $append quiet panic=-1 printk.devkmsg=on norandmaps mitigations=off cryptomgr.notests
 	initcall_blacklist=init_encrypted,crypto_kdf108_init,jent_mod_init$parameters"
 
+IFS='
+'
+set -f
+# shellcheck disable=SC2046 # a word a line
+set -- $(cat "$tmp/options")
+set +f
+unset IFS
 # shellcheck disable=SC2086
-qemu-system-x86_64 $accel -M q35 -smp $cpus -m 2G -no-reboot \
+$emulator $accel -M $type -m $memory -smp $cpus -no-reboot \
 	-nodefaults -display none -vga none -nic none \
 	-kernel "$boot" -initrd "$tmp/initrd" \
 	-append "$(echo $append) ${LAB_APPEND:-}" \
-	-chardev file,id=console,path="$(echo "$results" | sed 's/,/,,/g')/console.txt" \
-	-serial chardev:console -serial stdio \
-	-drive file="$(echo "$tmp" | sed 's/,/,,/g')/disk",format=raw,if=virtio,cache=unsafe \
-	-virtfs local,path="$(echo "$results" | sed 's/,/,,/g')",mount_tag=results,security_model=none \
-	${machine:+-virtfs local,path=/,mount_tag=machine,security_model=none,readonly=on,multidevs=remap} \
-	$devices </dev/null >"$tmp/out" 2>"$tmp/qemu" &
+	-chardev file,id=console,path="$(comma "$results")/console.txt" \
+	$serial \
+	-drive file="$(comma "$tmp")/disk",format=raw,if=virtio,cache=unsafe \
+	-virtfs local,path="$(comma "$results")",mount_tag=results,security_model=none \
+	${own:+-virtfs local,path=/,mount_tag=machine,security_model=none,readonly=on,multidevs=remap} \
+	$devices "$@" </dev/null >"$tmp/out" 2>"$tmp/qemu" &
 qemu_pid=$!
 
 # Kills a guest that has said nothing for too long, or goes on for too long.
