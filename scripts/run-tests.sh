@@ -11,11 +11,15 @@ usage: run-tests.sh [OPTION]...
 Builds the suite, boots a kernel with the lab's exporters, runs every subtest in
 it, and leaves igt_runner's layout and junit.xml in results/.
 
+  --arch ARCH       the lab's machine: x86-64 (the default) or arm64, with more real
+                    drivers, for which the suite is cross-built
+  --iommu           its devices' DMA goes by way of an IOMMU (arm64)
   --kernel SPEC     debian:SUITE (trixie is the default; bookworm,
-                    bookworm-backports, sid, ...), source:VERSION (built from
-                    Debian's linux-source-VERSION with the lab's configuration),
-                    or the path of a bzImage or of a kernel's build tree
-  --modules DIR     that bzImage's modules
+                    bookworm-backports, sid, ...), debian:SUITE/FLAVOUR (16k, of
+                    arm64), source:VERSION (built from Debian's
+                    linux-source-VERSION with the lab's configuration), or the path
+                    of a bzImage (arm64: Image) or of a kernel's build tree
+  --modules DIR     that image's modules
   --module FILE.ko  load this one too, before the tests (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
   --host            run on this machine, not in the lab
@@ -49,6 +53,7 @@ say() {
 }
 
 source=$(cd "$(dirname "$0")/.." && pwd)
+arch=x86-64
 kernel=debian:trixie
 host=
 disruptive=
@@ -76,12 +81,22 @@ while [ $# -gt 0 ]; do
 	--build-only) build_only=1; shift; continue ;;
 	--fast) fast=1; shift; continue ;;
 	--no-expectations) expectations=; shift; continue ;;
-	--kernel | --modules | --module | --expectations | --shard | -t | -x | -o)
+	--iommu)
+		options="$options--iommu
+"
+		shift
+		continue
+		;;
+	--arch | --kernel | --modules | --module | --expectations | --shard | -t | -x | -o)
 		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
 	esac
 	case $1 in
+	--arch)
+		arch=$2
+		option "$1" "$2"
+		;;
 	--kernel)
 		kernel=$2
 		case $2 in
@@ -112,6 +127,16 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$disruptive" ] || [ -n "$host" ] || die "--disruptive is for --host; the lab always is"
 
+case $arch in
+x86-64) cross= ;;
+arm64) cross=$arch ;;
+*) die "the lab has no machine '$arch', but x86-64 and arm64" ;;
+esac
+[ -z "$host" ] || [ -z "$cross" ] || die "--arch is for the lab"
+case $arch$options in
+x86-64*--iommu*) die "the lab's x86-64 has no IOMMU" ;;
+esac
+
 # ours DIR: an earlier run's results, or nothing
 ours() {
 	[ -z "$(ls -A "$1" 2>/dev/null)" ] || [ -e "$1/metadata.txt" ] || [ -e "$1/console.txt" ]
@@ -133,7 +158,7 @@ fi
 if [ -n "$host" ]; then
 	"$source/scripts/setup.sh" --host
 else
-	"$source/scripts/setup.sh" ${from_source:+--source}
+	"$source/scripts/setup.sh" ${cross:+"--$cross"} ${from_source:+--source}
 fi
 
 # A signal ends what runs, not this script: it has yet to say what there is.
@@ -174,15 +199,30 @@ trap 'caught INT' INT
 trap 'caught TERM' TERM
 
 [ -n "$host$build_only" ] ||
-	job "$source/runner/vm/kernel.sh" ${modules:+--modules "$modules"} "$kernel" >"$tmp/kernel" || {
+	job "$source/runner/vm/kernel.sh" --arch "$arch" ${modules:+--modules "$modules"} "$kernel" >"$tmp/kernel" || {
 	ended
 	exit 2
 }
 
+[ -z "$cross" ] || job "$source/runner/vm/sysroot.sh" "$arch" >"$tmp/sysroot" || {
+	ended
+	exit 2
+}
+
+# The suite of another machine is beside this one's, whose reports it takes.
 build=$source/build
-stage=$build/stage
+suite=$build${cross:+-$cross}
+stage=$suite/stage
 log=$build/run-tests.log
-mkdir -p "$build" || die "$build cannot be made"
+mkdir -p "$build" "$suite" || die "$build cannot be made"
+# Its libraries may have moved since.
+cross_setup() {
+	if ! cmp -s "$tmp/sysroot" "$suite/sysroot"; then
+		rm -rf "$suite"
+		job meson setup --prefix=/usr --cross-file "$(cat "$tmp/sysroot")/cross" "$suite" "$source" &&
+			cp "$tmp/sysroot" "$suite/"
+	fi
+}
 # One at a time builds, and takes a copy.
 exec 9<"$build"
 if ! flock -n 9; then
@@ -191,10 +231,12 @@ if ! flock -n 9; then
 fi
 {
 	{ [ -f "$build/build.ninja" ] || job meson setup --prefix=/usr "$build" "$source"; } &&
-	job ninja -C "$build" &&
+	job ninja -C "$build" ${cross:+runner/dmabuf_results} &&
+	{ [ -z "$cross" ] || cross_setup; } &&
+	{ [ -z "$cross" ] || job ninja -C "$suite"; } &&
 	# What a test was once called must not run again.
 	rm -rf "$stage" &&
-	job meson install -C "$build" --no-rebuild --destdir "$stage"
+	job meson install -C "$suite" --no-rebuild --destdir "$stage"
 } >"$log" 2>&1 9<&- || {
 	ended
 	tail -n 40 "$log" >&2
@@ -207,11 +249,14 @@ tests=$(dirname "${tests#"$stage"}")
 bin=$(find "$stage" -name dmabuf_runner)
 bin=$(dirname "${bin#"$stage"}")
 known=$expectations
+report=$stage$bin/dmabuf_results
 # The lab has a copy. This machine can have but one run at a time, which can be
 # resumed, so that it keeps the place and the lock.
 if [ -z "$host" ]; then
 	cp -a "$stage" "$tmp/stage"
 	stage=$tmp/stage
+	report=$tmp/dmabuf_results
+	cp "$build/runner/dmabuf_results" "$report"
 	if [ -n "$expectations" ]; then
 		mkdir -p "$stage/etc/expectations"
 		known=/etc/expectations
@@ -325,14 +370,13 @@ if [ ! -f "$results/joblist.txt" ]; then
 	exit 2
 fi
 if [ ! -f "$results/endtime.txt" ]; then
-	[ -n "$host" ] || "$stage$bin/dmabuf_results" \
+	[ -n "$host" ] || "$report" \
 		${expectations:+--expectations "$expectations"} "$results" || :
 	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
 fi
 [ -z "$host" ] || exit $rc
 rc=0
-"$stage$bin/dmabuf_results" ${expectations:+--expectations "$expectations"} "$results" \
-	>"$tmp/report" || rc=$?
+"$report" ${expectations:+--expectations "$expectations"} "$results" >"$tmp/report" || rc=$?
 cat "$tmp/report"
 
 # The guest's command that comes to the first failure again.
@@ -342,7 +386,7 @@ if [ -n "$alone" ]; then
 '
 	set -f
 	# shellcheck disable=SC2086 # a word a line
-	set -- "$source/runner/vm/run.sh" --kernel "$kernel" $options --root "$build/stage" --results /tmp/one
+	set -- "$source/runner/vm/run.sh" --kernel "$kernel" $options --root "$suite/stage" --results /tmp/one
 	set +f
 	unset IFS
 	for word; do

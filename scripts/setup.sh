@@ -6,13 +6,14 @@ set -eu
 
 usage() {
 	cat <<END
-usage: setup.sh [--host | --check | --source]
+usage: setup.sh [--host | --check | --source] [--arm64]
 
 Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
   --host    only what it takes to build, nothing of the lab
   --source  also what it takes to build a kernel or a module
+  --arm64   also what it takes to build the suite for that machine, and to emulate it
   --check   all that, and what the project's own tests read results with
 END
 }
@@ -41,6 +42,11 @@ lab	file:/usr/lib*/*/libibverbs/librxe-*.so,/usr/lib*/libibverbs/librxe-*.so	ibv
 lab	xz				xz-utils		xz			xz
 lab	zstd				zstd			zstd			zstd
 lab	apt-get				apt			apt			apt
+arm64	qemu-system-aarch64		qemu-system-arm		qemu-system-aarch64	qemu-system-aarch64
+arm64	aarch64-linux-gnu-gcc		gcc-aarch64-linux-gnu	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
+arm64	dtc				device-tree-compiler	dtc			dtc
+arm64	python3				python3			python3			python
+arm64	readelf				binutils		binutils		binutils
 source	make				make			make			make
 source	ld				binutils		binutils		binutils
 source	flex				flex			flex			flex
@@ -56,14 +62,16 @@ lab	file:/usr/share/keyrings/debian-archive-keyring.*	debian-archive-keyring	deb
 
 PATH=$PATH:/usr/sbin:/sbin
 what='build lab'
-case ${1-} in
-'') ;;
---host) what=build ;;
---check) what='build lab source check' ;;
---source) what='build lab source' ;;
---help) usage; exit 0 ;;
-*) usage >&2; exit 2 ;;
-esac
+for option; do
+	case $option in
+	--host) what=build ;;
+	--check) what="$what source check" ;;
+	--source) what="$what source" ;;
+	--arm64) what="$what arm64" ;;
+	--help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+done
 
 is_there() {
 	case $1 in
