@@ -57,38 +57,116 @@ static bool set_mode(const struct kvm_guest *guest)
 	return !ioctl(guest->vcpu, KVM_SET_SREGS, &sregs);
 }
 
-/* Copies; returns how many words are left. */
-static size_t copy(struct kvm_guest *guest, uint32_t from, uint32_t from_step, uint32_t to,
-		   uint32_t to_step, size_t count)
+/* To copy so many words, and how many are left. */
+static bool set_copy(const struct kvm_guest *guest, uint32_t from, uint32_t from_step,
+		     uint32_t to, uint32_t to_step, size_t count)
 {
 	struct kvm_regs regs = {
 		.rsi = from, .rbx = from_step, .rdi = to, .rdx = to_step, .rcx = count,
 		.rflags = 2,
 	};
-	int ret;
 
-	dmabuf_require(!ioctl(guest->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS: %s",
-		       strerror(errno));
-	do {
-		ret = ioctl(guest->vcpu, KVM_RUN, 0);
-	} while (ret && errno == EINTR);
+	return !ioctl(guest->vcpu, KVM_SET_REGS, &regs);
+}
 
-	guest->error = ret ? errno : 0;
-	if (ret)
-		snprintf(guest->why, sizeof(guest->why), "KVM_RUN: %s", strerror(errno));
-	else if (guest->run->exit_reason != KVM_EXIT_HLT)
-		snprintf(guest->why, sizeof(guest->why), "KVM_RUN ends with exit reason %u%s",
-			 guest->run->exit_reason,
-			 guest->run->exit_reason == KVM_EXIT_MMIO ? " (MMIO)" : "");
-	dmabuf_require(!ioctl(guest->vcpu, KVM_GET_REGS, &regs), "KVM_GET_REGS: %s",
-		       strerror(errno));
-	/* An access for user space to emulate ends in the next KVM_RUN: let it be this. */
-	if (!ret && guest->run->exit_reason == KVM_EXIT_MMIO) {
-		guest->run->immediate_exit = 1;
-		ioctl(guest->vcpu, KVM_RUN, 0);
-		guest->run->immediate_exit = 0;
-	}
-	return regs.rcx;
+static bool get_left(const struct kvm_guest *guest, size_t *count)
+{
+	struct kvm_regs regs;
+
+	if (ioctl(guest->vcpu, KVM_GET_REGS, &regs))
+		return false;
+	*count = regs.rcx;
+	return true;
+}
+
+static bool has_halted(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_HLT;
+}
+
+#elif defined(__aarch64__)
+
+/*
+ * Copies X4 words from X0, X2 bytes apart, to X1, X3 bytes apart, and stores to X5, where
+ * there is no memory.
+ */
+static const uint32_t code[] = {
+	0xb9400006,	/* again: ldr w6, [x0] */
+	0xb9000026,	/* str w6, [x1] */
+	0x8b020000,	/* add x0, x0, x2 */
+	0x8b030021,	/* add x1, x1, x3 */
+	0xf1000484,	/* subs x4, x4, #1 */
+	0x54ffff61,	/* b.ne again */
+	0xb90000bf,	/* str wzr, [x5] */
+};
+
+#define TSS 0ul
+#define NO_MEMORY 0xc0000000ul
+
+/* Behind the code, in the same page: the guest's page table. */
+#define TABLE 0x800ul
+
+/* ID of a register: its number in struct kvm_regs, or a system register's encoding. */
+#define CORE(field) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
+		     KVM_REG_ARM_CORE_REG(field))
+#define X(n) (CORE(regs.regs[0]) + 2 * (n))
+#define SCTLR_EL1 ARM64_SYS_REG(3, 0, 1, 0, 0)
+#define TTBR0_EL1 ARM64_SYS_REG(3, 0, 2, 0, 0)
+#define TCR_EL1 ARM64_SYS_REG(3, 0, 2, 0, 2)
+#define MAIR_EL1 ARM64_SYS_REG(3, 0, 10, 2, 0)
+
+static bool set_register(const struct kvm_guest *guest, uint64_t id, uint64_t value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+
+	return !ioctl(guest->vcpu, KVM_SET_ONE_REG, &reg);
+}
+
+/*
+ * Addresses as they are, for 4 GiB in four blocks of cacheable memory: without its MMU, the
+ * guest would go past the caches in which our words are (Arm ARM, D8).
+ */
+static bool set_mode(const struct kvm_guest *guest)
+{
+	uint64_t *table = (uint64_t *)((char *)guest->words - WORDS + TABLE);
+	struct kvm_vcpu_init init;
+
+	/* A block, with its access flag, inner shareable, of the first memory type. */
+	for (uint64_t i = 0; i < 4; i++)
+		table[i] = i << 30 | 1 << 10 | 3 << 8 | 1;
+	return !ioctl(guest->vm, KVM_ARM_PREFERRED_TARGET, &init) &&
+	       !ioctl(guest->vcpu, KVM_ARM_VCPU_INIT, &init) &&
+	       set_register(guest, MAIR_EL1, 0xff) &&
+	       set_register(guest, TTBR0_EL1, TABLE) &&
+	       /* 4 KiB granules, 32 bits of addresses, write-back tables, TTBR0 alone. */
+	       set_register(guest, TCR_EL1, 1 << 23 | 3 << 12 | 1 << 10 | 1 << 8 | 32) &&
+	       /* MMU and caches, and the bits that are always one. */
+	       set_register(guest, SCTLR_EL1, 0x30d00800 | 1 << 12 | 1 << 2 | 1);
+}
+
+static bool set_copy(const struct kvm_guest *guest, uint32_t from, uint32_t from_step,
+		     uint32_t to, uint32_t to_step, size_t count)
+{
+	return set_register(guest, X(0), from) && set_register(guest, X(1), to) &&
+	       set_register(guest, X(2), from_step) && set_register(guest, X(3), to_step) &&
+	       set_register(guest, X(4), count) && set_register(guest, X(5), NO_MEMORY) &&
+	       set_register(guest, CORE(regs.pc), 0);
+}
+
+static bool get_left(const struct kvm_guest *guest, size_t *count)
+{
+	uint64_t value;
+	struct kvm_one_reg reg = { .id = X(4), .addr = (uintptr_t)&value };
+
+	if (ioctl(guest->vcpu, KVM_GET_ONE_REG, &reg))
+		return false;
+	*count = value;
+	return true;
+}
+
+static bool has_halted(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == NO_MEMORY;
 }
 
 #else
@@ -98,16 +176,57 @@ static const uint8_t code[1];
 
 static bool set_mode(const struct kvm_guest *guest)
 {
-	dmabuf_skip("the guest's code is for x86");
+	dmabuf_require(!guest, "the guest's code is for x86 and arm64");
+	return false;
 }
 
-static size_t copy(struct kvm_guest *guest, uint32_t from, uint32_t from_step, uint32_t to,
-		   uint32_t to_step, size_t count)
+static bool set_copy(const struct kvm_guest *guest, uint32_t from, uint32_t from_step,
+		     uint32_t to, uint32_t to_step, size_t count)
 {
-	return count;
+	return false;
+}
+
+static bool get_left(const struct kvm_guest *guest, size_t *count)
+{
+	return false;
+}
+
+static bool has_halted(const struct kvm_run *run)
+{
+	return false;
 }
 
 #endif
+
+/* Copies; returns how many words are left. */
+static size_t copy(struct kvm_guest *guest, uint32_t from, uint32_t from_step, uint32_t to,
+		   uint32_t to_step, size_t count)
+{
+	int ret;
+
+	dmabuf_require(set_copy(guest, from, from_step, to, to_step, count),
+		       "the registers of a KVM guest cannot be set: %s", strerror(errno));
+	do {
+		ret = ioctl(guest->vcpu, KVM_RUN, 0);
+	} while (ret && errno == EINTR);
+
+	guest->error = ret ? errno : 0;
+	if (ret)
+		snprintf(guest->why, sizeof(guest->why), "KVM_RUN: %s", strerror(errno));
+	else if (!has_halted(guest->run))
+		snprintf(guest->why, sizeof(guest->why), "KVM_RUN ends with exit reason %u%s",
+			 guest->run->exit_reason,
+			 guest->run->exit_reason == KVM_EXIT_MMIO ? " (MMIO)" : "");
+	dmabuf_require(get_left(guest, &count), "the registers of a KVM guest cannot be read: %s",
+		       strerror(errno));
+	/* An access for user space to emulate ends in the next KVM_RUN: let it be this. */
+	if (!ret && guest->run->exit_reason == KVM_EXIT_MMIO) {
+		guest->run->immediate_exit = 1;
+		ioctl(guest->vcpu, KVM_RUN, 0);
+		guest->run->immediate_exit = 0;
+	}
+	return count;
+}
 
 static void set_slot(struct kvm_guest *guest, uint32_t address, void *addr, size_t length)
 {
