@@ -119,6 +119,9 @@ static void map_read_only(struct dmabuf_mapping *m, bool touch)
 
 static void map_private(struct dmabuf_mapping *m, bool touch)
 {
+	const char *death = dmabuf_private_kills(m->buf, m->way);
+
+	dmabuf_must("WARN", !death, "it has killed the kernel before:\n%s\n", death);
 	m->addr = m->way->map(m->buf, NULL, m->buf->size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE, 0);
 	if (m->addr == MAP_FAILED) {

@@ -304,7 +304,7 @@ testroot=$tests
 # The runner's own arguments. The guest may be booted more than once, so that matrix
 # and junit.xml come once all is done; here whoever resumes the run has them, too.
 set --
-[ -n "$host" ] || set -- --no-report
+[ -n "$host" ] || set -- --no-report -e DMABUF_DEATHS=/results/deaths.txt
 [ -z "$known" ] || set -- "$@" --expectations "$known"
 [ -z "$fast" ] || set -- "$@" --test-list "$testroot/fast.txt"
 [ -z "$shard" ] || set -- "$@" --shard "$shard"
@@ -342,6 +342,19 @@ begun() {
 	find "$results" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' | wc -l
 }
 
+# What the kernel said last, in short: its first complaint, and the functions of modules
+# that it came through.
+last_words() {
+	tr -d '\r' <"$results/console.txt" | awk '
+		{ sub(/^\[ *[0-9.]*\] /, "") }
+		!said && /kernel BUG at|^BUG: |Unable to handle|Internal error|Kernel panic/ { said = $0 }
+		said && n < 2 && / \[[a-z0-9_]+\]$/ {
+			sub(/^ *(pc : |lr : )?/, ""); sub(/\+0x[0-9a-f]*\/0x[0-9a-f]*/, "")
+			if (!index(said, $1 " ")) { said = said ", " $0; n++ }
+		}
+		END { print said ? said : "without a word" }'
+}
+
 rc=0
 if [ -n "$host" ]; then
 	run_here "$@" || rc=$?
@@ -353,7 +366,17 @@ else
 		now=$(begun)
 		[ "$now" -gt "$before" ] || break
 		before=$now
-		say "booting again, to go on behind subtest $now"
+		# A test that had said what it would try is to be run again: it has a verdict
+		# about that now, and about the others.
+		trying=$(tail -n 1 "$results/deaths.txt" 2>/dev/null | sed -n 's/^tries //p')
+		if [ -n "$trying" ]; then
+			echo "died $trying: $(last_words)" >>"$results/deaths.txt"
+			rm -rf "${results:?}/$((now - 1))"
+			before=$((now - 1))
+			say "booting again, to go on with subtest $now"
+		else
+			say "booting again, to go on behind subtest $now"
+		fi
 		rc=0
 		lab "$bin/dmabuf_resume" /results || rc=$?
 	done

@@ -89,6 +89,7 @@ static void read_only_fd(const struct dmabuf_exporter *e)
 	const struct dmabuf_way *fd = dmabuf_ways[0];
 	struct dmabuf buf = dmabuf_alloc_read_only(e, SIZE);
 	volatile uint32_t *p, *q;
+	const char *death;
 	uint32_t was;
 
 	dmabuf_stage("mapping %s, whose fd is read-only", e->name);
@@ -114,6 +115,8 @@ static void read_only_fd(const struct dmabuf_exporter *e)
 	}
 	must_refuse_stores(&buf, fd, (void *)p, "mapping of a read-only fd after mprotect()");
 
+	death = dmabuf_private_kills(&buf, fd);
+	dmabuf_must("WARN", !death, "it has killed the kernel before:\n%s\n", death);
 	dmabuf_stage("mapping %s, whose fd is read-only, with MAP_PRIVATE", e->name);
 	q = fd->map(&buf, NULL, buf.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
 	if (q == MAP_FAILED) {
@@ -243,7 +246,9 @@ static void private_mapping(struct dmabuf *buf, const struct dmabuf_way *way)
 	};
 	const size_t page = page_size();
 	uint32_t *shared = dmabuf_map_filled(buf, way, SEED);
+	const char *death = dmabuf_private_kills(buf, way);
 
+	dmabuf_must("WARN", !death, "it has killed the kernel before:\n%s\n", death);
 	for (size_t i = 0; i < sizeof(prots) / sizeof(prots[0]); i++) {
 		const char *name = prots[i].name;
 		uint32_t *p;

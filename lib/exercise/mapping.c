@@ -164,6 +164,9 @@ static void run_map(const struct exercise_step *step)
 	r.prot = flags & FLAG_NONE ? PROT_NONE :
 		 flags & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE;
 	r.flags = flags & FLAG_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
+	/* Others tell of that; here it is refused. */
+	if (r.flags == MAP_PRIVATE && !ex->ordinary && dmabuf_private_kills(&r.buf, r.way))
+		return;
 	r.flags |= flags & FLAG_POPULATE ? MAP_POPULATE : 0;
 	r.flags |= flags & FLAG_LOCKED ? MAP_LOCKED : 0;
 	r.result = &p;
