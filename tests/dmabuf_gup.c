@@ -25,7 +25,8 @@
  * arg[1].values: af-xdp-umem, msg-zerocopy, io-uring-send-zc, io-uring-update
  * arg[1].values: io-uring-buf-ring, io-uring-no-mmap, aio-read, v4l2-userptr
  * arg[1].values: nvme-passthrough, scsi-passthrough, rdma-reg-mr-read, rdma-on-demand
- * arg[1].values: gup-test
+ * arg[1].values: gup-test, amdgpu-userptr, amdxdna-userptr, etnaviv-userptr
+ * arg[1].values: i915-userptr, ivpu-userptr, radeon-userptr, xe-userptr
  * arg[2].values: untouched, touched
  */
 #include "dmabuf.h"
