@@ -12,6 +12,7 @@
 #include "findings.h"
 #include "json.h"
 #include "junit.h"
+#include "ktap.h"
 #include "matrix.h"
 #include "report.h"
 #include "resultgen.h"
@@ -198,21 +199,28 @@ static void print_short(FILE *f, const struct run_results *run)
 	print_sums(f, run);
 }
 
+static void read_all(struct run_results *run, const char *path, int dirfd,
+		     const char *expectations)
+{
+	struct expectations known;
+
+	if (!results_read(run, dirfd))
+		die("%s has no results of igt_runner or dmabuf_runner (metadata.txt, joblist.txt)",
+		    path);
+	if (!expectations)
+		return;
+	expectations_read(&known, expectations, run->release);
+	expectations_apply(&known, run);
+	run->expectations = known.name;
+}
+
 int report(const char *path, int dirfd, const char *expectations)
 {
 	static const char name[] = "report.txt";
-	struct expectations known;
 	struct run_results run;
 	FILE *f;
 
-	if (!results_read(&run, dirfd))
-		die("%s has no results of igt_runner or dmabuf_runner (metadata.txt, joblist.txt)",
-		    path);
-	if (expectations) {
-		expectations_read(&known, expectations, run.release);
-		expectations_apply(&known, &run);
-		run.expectations = known.name;
-	}
+	read_all(&run, path, dirfd, expectations);
 	print_safely(stdout, print_short, &run);
 	fflush(stdout);
 	f = create_file(dirfd, name);
@@ -222,6 +230,16 @@ int report(const char *path, int dirfd, const char *expectations)
 	    !json_write(&run, dirfd))
 		die("%s: the report cannot be written: %s", path, strerror(errno));
 	printf("each failure, and what was not judged: %s/%s\n", path, name);
+	fflush(stdout);
+	return results_status(&run);
+}
+
+int report_ktap(const char *path, int dirfd, const char *expectations)
+{
+	struct run_results run;
+
+	read_all(&run, path, dirfd, expectations);
+	print_safely(stdout, ktap_print, &run);
 	fflush(stdout);
 	return results_status(&run);
 }

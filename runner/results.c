@@ -12,31 +12,37 @@
 #include "util.h"
 
 static const char help[] =
-	"Usage: dmabuf_results [--expectations PATH] RESULTS\n"
+	"Usage: dmabuf_results [--expectations PATH] [--ktap] RESULTS\n"
 	"Prints what was found and the matrix of a results directory of igt_runner or\n"
 	"dmabuf_runner, and writes report.txt, junit.xml and results.json in it.\n"
 	"\n"
 	"  --expectations PATH  what is known of the kernel, by PATH-fails.txt and\n"
 	"                       PATH-flakes.txt, or by what the directory PATH has for it\n"
+	"  --ktap               print KTAP instead, and write nothing\n"
 	"\n"
 	"Exit status: 0 everything ran and nothing failed that is not known; 1 something\n"
 	"failed, or is known to fail and passed; 2 it did not run, or not to the end.\n";
 
 int main(int argc, char **argv)
 {
-	enum { OPT_EXPECTATIONS = 0x100 };
+	enum { OPT_EXPECTATIONS = 0x100, OPT_KTAP };
 	static const struct option options[] = {
 		{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
+		{ "ktap", no_argument, NULL, OPT_KTAP },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	const char *expectations = NULL, *path;
+	bool ktap = false;
 	int opt, dirfd;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (opt) {
 		case OPT_EXPECTATIONS:
 			expectations = optarg;
+			break;
+		case OPT_KTAP:
+			ktap = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -51,5 +57,6 @@ int main(int argc, char **argv)
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		die("%s: %s", path, strerror(errno));
-	return report(path, dirfd, expectations);
+	return ktap ? report_ktap(path, dirfd, expectations) :
+		      report(path, dirfd, expectations);
 }

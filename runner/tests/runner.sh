@@ -156,6 +156,20 @@ assert sum(s.failures + s.errors for s in x) == sum(
 ' "$r/junit.xml"
 fi
 
+status 1 'KTAP' "$bin/dmabuf_results" --ktap "$r"
+says '^KTAP version 1$'
+says '^  ok 1 ok$'
+says '^  ok 4 skips # SKIP no such device$'
+says '^  not ok 5 crashes # ERROR crash$'
+says '^  not ok 17 hangs # TIMEOUT timeout$'
+says '^    # fail: B: the rule in words$'
+says '^    not ok 2 bad$'
+says '^not ok 1 fake$'
+if [ "$(sed -n 's/^  1[.][.]//p' "$work/last")" = "$(grep -cE '^  (not )?ok ' "$work/last")" ]; then
+	ok
+else
+	bad "KTAP's plan"
+fi
 check 'results.json is JSON' python3 -c '
 import json, sys
 t = json.load(open(sys.argv[1]))["tests"]
@@ -225,6 +239,10 @@ says '2 fail, 1 warn, 1 timeout (4 known)'
 check 'junit.xml with them is valid' xmllint --noout --schema "$xsd" "$r/junit.xml"
 verdict fails skip 'as is known (A fault): bad'
 verdict hangs skip 'timeout, as is known'
+status 0 'KTAP with them' "$bin/dmabuf_results" --ktap --expectations "$known" "$r"
+says '^  ok [0-9]* hangs # XFAIL A fault$'
+says '^  ok [0-9]* dynamic # XFAIL A fault$'
+says '^ok 1 fake$'
 status 1 'the same, bare' "$bin/dmabuf_results" "$r"
 verdict fails fail bad
 sed -i 's/fails|//' "$known-fails.txt"
