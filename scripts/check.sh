@@ -271,14 +271,20 @@ if [ -n "$lab" ]; then
 	any_gup="$any_gup|nvme-passthrough|scsi-passthrough|rdma-reg-mr|rdma-reg-mr-read"
 	io_uring='io-uring-fixed|io-uring-update|io-uring-buf-ring'
 	mute=futex-shared
+	# Those of GPUs and accelerators that no machine here has.
+	no_gpu='(amdgpu|amdxdna|etnaviv|i915|ivpu|radeon|xe)-userptr'
 	state='(touched|untouched)'
 
 	for suite in trixie sid bookworm; do
 		case $suite in
-		bookworm) exporters='vgem-dumb virtio_gpu-dumb qxl-dumb radeon-dumb radeon-vram' ;;
-		*) exporters='heap-system udmabuf-memfd udmabuf-hugetlb vgem-dumb virtio_gpu-dumb
-			bochs-drm-dumb qxl-dumb radeon-dumb radeon-vram' ;;
+		bookworm) exporters='vgem-dumb virtio_gpu-dumb qxl-dumb radeon-dumb radeon-vram'
+			imports= ;;
+		*) exporters='heap-system udmabuf-memfd udmabuf-hugetlb udmabuf-list vgem-dumb
+			virtio_gpu-dumb bochs-drm-dumb qxl-dumb radeon-dumb radeon-vram'
+			imports=vgem-import ;;
 		esac
+		exporters="$exporters qxl-vram qxl-surface vivid-capture-mplane vivid-output-mplane
+			vivid-capture-mplane-noncoherent vivid-output-mplane-noncoherent"
 		shmem='(vgem-dumb|virtio_gpu-dumb)'
 		ttm='none'
 		no_guest='none'
@@ -288,10 +294,10 @@ if [ -n "$lab" ]; then
 		esac
 		lab_run $suite 1
 		known $suite
-		for e in $exporters vivid-capture vivid-output; do
+		for e in $exporters $imports vivid-capture vivid-output; do
 			lines 1 "$e is there" "^pass dmabuf_find expected $e\$"
 		done
-		lines $(($(echo $exporters | wc -w) + 2)) 'nothing else was expected' '^[a-z-]+ dmabuf_find expected '
+		lines $(($(echo $exporters $imports | wc -w) + 2)) 'nothing else was expected' '^[a-z-]+ dmabuf_find expected '
 		accused "$vivid|^fail dmabuf_$wrong_page $shmem\$|^fail dmabuf_ro fd-proc-mem $ttm\$|^fail dmabuf_$no_store $no_guest\$|$walks ($shmem|$ttm)\$"
 		lines $((15 * $(echo "$shmem" | tr '|' '\n' | wc -l))) 'the shmem helper maps wrong pages' \
 			"^fail dmabuf_$wrong_page $shmem\$"
@@ -299,7 +305,7 @@ if [ -n "$lab" ]; then
 			'TTM writes to what is read-only' "^fail dmabuf_ro fd-proc-mem $ttm\$"
 		[ $suite != sid ] || lines $((4 * $(echo "$no_guest" | tr '|' '\n' | wc -l))) \
 			'the shmem helper gives a KVM guest no page to write to' "^fail dmabuf_$no_store $no_guest\$"
-		n=$(grep -c '^skip ' "$work/flat")
+		n=$(grep '^skip ' "$work/flat" | grep -vcE "dmabuf_gup $no_gpu-")
 		if [ $suite != trixie ] || [ "$n" -lt 60 ]; then
 			good "$suite: $n skips"
 		else
@@ -311,19 +317,19 @@ if [ -n "$lab" ]; then
 			/^Saw: / && !/^Saw: WARN/ { saw = 1 }
 			/^Dynamic subtest .*: SUCCESS/ && !saw { print FILENAME ": " $0; bad = 1 }
 			END { exit bad }' "$work/$suite"/[0-9]*/out.txt
-		lines 2 'vivid breaks PFNMAP' '^fail dmabuf_vma vmflags-fd vivid-'
-		lines 4 'vivid breaks ACCOUNT' '^fail dmabuf_vma (rss|pagemap)-fd vivid-'
-		lines 2 'vivid reads back what was written' '^pass dmabuf_cpu readwrite-fd vivid-'
-		lines 4 'a futex says nothing of vivid' "^skip dmabuf_gup $mute-fd-$state vivid-"
+		lines 2 'vivid breaks PFNMAP' "^fail dmabuf_vma vmflags-fd$vivid"
+		lines 4 'vivid breaks ACCOUNT' "^fail dmabuf_vma (rss|pagemap)-fd$vivid"
+		lines 2 'vivid reads back what was written' "^pass dmabuf_cpu readwrite-fd$vivid"
+		lines 4 'a futex says nothing of vivid' "^skip dmabuf_gup $mute-fd-$state$vivid"
 		if [ $suite = bookworm ]; then
-			lines 60 'vivid lets every GUP user in, but io_uring' "^fail dmabuf_gup ($any_gup)-fd-$state vivid-"
-			lines 12 'io_uring says nothing of vivid' "^skip dmabuf_gup ($io_uring)-fd-$state vivid-"
+			lines 60 'vivid lets every GUP user in, but io_uring' "^fail dmabuf_gup ($any_gup)-fd-$state$vivid"
+			lines 12 'io_uring says nothing of vivid' "^skip dmabuf_gup ($io_uring)-fd-$state$vivid"
 			continue
 		fi
 		gup="$any_gup|$io_uring|io-uring-no-mmap"
 		[ $suite = trixie ] || gup="$gup|rdma-on-demand"
 		users=$(echo "$gup" | tr '|' '\n' | wc -l)
-		lines $((users * 4)) 'vivid lets every GUP user in' "^fail dmabuf_gup ($gup)-fd-$state vivid-"
+		lines $((users * 4)) 'vivid lets every GUP user in' "^fail dmabuf_gup ($gup)-fd-$state$vivid"
 		gup="($gup|$mute)"
 		users=$((users + 1))
 		for e in $exporters; do
@@ -334,6 +340,12 @@ if [ -n "$lab" ]; then
 			echo "$e" | grep -qE "^$no_guest\$" || lines 2 "a KVM guest may be the first to use $e" \
 				"^pass dmabuf_notify kvm-(load|store)-fd $e\$"
 			lines 5 "CPU access to $e works" "^pass dmabuf_cpu [a-z-]+-fd $e\$"
+		done
+		for e in $imports; do
+			lines 3 "what $e maps looks as it must" \
+				"^pass dmabuf_vma (vmflags|rss|pagemap)-import $e\$"
+			lines 10 "GUP users are refused by what $e maps" \
+				"^pass dmabuf_gup [a-z-]+-import-$state $e\$"
 		done
 		moves='(contents|race|refused-(vmsplice|o-direct-read|o-direct-write|io-uring-fixed))-(fd|native)'
 		lines 12 'radeon moves a buffer, and obeys' "^pass dmabuf_move $moves radeon-vram\$"
@@ -384,7 +396,7 @@ if [ -n "$lab" ]; then
 	fi
 	# Without gup_test, for which a kernel has to be built, and what asks for devices.
 	check 'every subtest has failed a violator and passed what obeys' scripts/both-ways.py \
-		'dmabuf_find@expected|dmabuf_gup@gup-test-.*' "$work"/*/junit.xml
+		"dmabuf_find@expected|dmabuf_gup@gup-test-.*|dmabuf_gup@$no_gpu-.*" "$work"/*/junit.xml
 	mkdir "$work/importer"
 	runner/vm/run.sh --module tests/kmod --root "$stage" --results "$work/importer" -- \
 		dmabuf_runner --no-report -o -e DMABUF_IMPORTER=/dev/dma_calib_import_broken \

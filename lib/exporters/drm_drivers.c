@@ -11,7 +11,7 @@
 #define DRM_IOCTL_VMW_ALLOC_BO	DRM_IOWR(DRM_COMMAND_BASE + DRM_VMW_ALLOC_BO, union drm_vmw_alloc_bo_arg)
 
 /* What it says if there is no place for a buffer. */
-#define QXL_IS_FULL	"object_init failed for|failed to create gem"
+#define QXL_IS_FULL	"object_init failed for|failed to create gem|Failed to allocate GEM object"
 
 /* A line of pixels that is a page of the smallest size there is, of 32 bits each. */
 #define WIDTH	1024
