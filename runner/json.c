@@ -11,8 +11,7 @@
 #include "resultgen.h"
 #include "util.h"
 
-/* What is no UTF-8 comes as the character that stands for such. */
-static void put_string(FILE *f, const char *s, size_t len)
+void json_put_string(FILE *f, const char *s, size_t len)
 {
 	const char *end = s + len;
 
@@ -27,7 +26,7 @@ static void put_string(FILE *f, const char *s, size_t len)
 			fputs("\\n", f);
 		else if (c == '\t')
 			fputs("\\t", f);
-		else if (c < 0x20 || c == 0x7f)
+		else if (c < 0x20 || c == 0x7f || c == '<')
 			fprintf(f, "\\u%04x", c);
 		else if (c < 0x80)
 			fputc(c, f);
@@ -42,7 +41,7 @@ static void put_string(FILE *f, const char *s, size_t len)
 static void put_field(FILE *f, const char *name, const char *s, size_t len)
 {
 	fprintf(f, ",\n   \"%s\": ", name);
-	put_string(f, s, len);
+	json_put_string(f, s, len);
 }
 
 static void put_time(FILE *f, const char *name, double start, double end)
@@ -277,7 +276,7 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 			err[1] = e;
 		}
 		fprintf(f, "%s\n  ", i ? "," : "");
-		put_string(f, key, strlen(key));
+		json_put_string(f, key, strlen(key));
 		fprintf(f, ": {\n   \"result\": \"%s\"", verdict_names[verdict_there(r)]);
 		put_field(f, "out", o.at, o.end - o.at);
 		put_field(f, "err", e.at, e.end - e.at);
@@ -338,13 +337,13 @@ bool json_write(const struct run_results *run, int dirfd)
 	for (size_t i = 0; i < run->count; i++)
 		word(&binaries, run->results[i].binary, strlen(run->results[i].binary));
 	fputs("{\n \"__type__\": \"TestrunResult\",\n \"results_version\": 10,\n \"name\": ", f);
-	put_string(f, run->settings.name ?: "", strlen(run->settings.name ?: ""));
+	json_put_string(f, run->settings.name ?: "", strlen(run->settings.name ?: ""));
 	fputs(",\n \"uname\": ", f);
-	put_string(f, run->uname, strlen(run->uname));
+	json_put_string(f, run->uname, strlen(run->uname));
 	fputs(",\n \"cmdline\": [", f);
 	for (int i = 0; i < run->settings.argc; i++) {
 		fputs(i ? ", " : "", f);
-		put_string(f, run->settings.argv[i], strlen(run->settings.argv[i]));
+		json_put_string(f, run->settings.argv[i], strlen(run->settings.argv[i]));
 	}
 	fputs("],\n ", f);
 	put_time(f, "time_elapsed", run->start, run->end);

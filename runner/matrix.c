@@ -14,11 +14,6 @@
 	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
 		for (size_t len = strcspn(at, " "); len; len = 0)
 
-/* What results say of a clause, together. */
-enum {
-	SKIPPED = 1, HELD = 2, WARNED = 4, BROKEN = 8,
-};
-
 static const char *cell_name(unsigned int cell)
 {
 	if (cell & BROKEN)
@@ -68,7 +63,7 @@ static bool says_what_it_saw(const struct result *r)
  * all of them in doubt. A warning of the kernel or the test is no proof that a clause is
  * broken.
  */
-static unsigned int judge(const struct result *r, const char *clause)
+unsigned int matrix_judge(const struct result *r, const char *clause)
 {
 	if (r->verdict == PASS)
 		return (!says_what_it_saw(r) || notes_have(r, "Saw: ", clause) ? HELD : 0) |
@@ -118,7 +113,7 @@ void matrix_print(FILE *f, const struct run_results *run, size_t most)
 			size_t column = word(&columns, at, len);
 
 			cells[word(&rows, r->dynamic, strlen(r->dynamic)) * columns.count +
-			      column] |= judge(r, columns.words[column]);
+			      column] |= matrix_judge(r, columns.words[column]);
 		}
 	}
 

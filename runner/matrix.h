@@ -4,7 +4,15 @@
 
 #include <stdio.h>
 
+struct result;
 struct run_results;
+
+/* What a result says of a clause: a bit each, and all that are set for a clause together. */
+enum {
+	SKIPPED = 1, HELD = 2, WARNED = 4, BROKEN = 8,
+};
+
+unsigned int matrix_judge(const struct result *r, const char *clause);
 
 /*
  * matrix_print:

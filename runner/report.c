@@ -4,12 +4,15 @@
  * directory all there is.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "executor.h"
 #include "expect.h"
 #include "findings.h"
+#include "html.h"
 #include "json.h"
 #include "junit.h"
 #include "ktap.h"
@@ -242,6 +245,27 @@ int report_ktap(const char *path, int dirfd, const char *expectations)
 	print_safely(stdout, ktap_print, &run);
 	fflush(stdout);
 	return results_status(&run);
+}
+
+int report_html(char **paths, int count, const char *html, const char *expectations)
+{
+	struct run_results *runs = xrealloc(NULL, count * sizeof(*runs));
+	int worst = 0;
+
+	for (int i = 0; i < count; i++) {
+		int status, dirfd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dirfd < 0)
+			die("%s: %s", paths[i], strerror(errno));
+		read_all(&runs[i], paths[i], dirfd, expectations);
+		close(dirfd);
+		status = results_status(&runs[i]);
+		worst = status > worst ? status : worst;
+	}
+	if (!html_write(runs, count, html))
+		die("%s: %s", html, strerror(errno));
+	free(runs);
+	return worst;
 }
 
 int run_and_report(const struct settings *settings, const struct job_list *list,

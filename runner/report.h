@@ -17,6 +17,9 @@ int report(const char *path, int dirfd, const char *expectations);
 /* Prints the results as KTAP, and writes nothing; else as report(). */
 int report_ktap(const char *path, int dirfd, const char *expectations);
 
+/* Writes one page, html, of as many results directories; the worst of their statuses. */
+int report_html(char **paths, int count, const char *html, const char *expectations);
+
 /* Runs what has not been run yet and reports on it, unless told not to. */
 int run_and_report(const struct settings *settings, const struct job_list *list,
 		   int dirfd);

@@ -13,11 +13,13 @@
 
 static const char help[] =
 	"Usage: dmabuf_results [--expectations PATH] [--ktap] RESULTS\n"
+	"       dmabuf_results [--expectations PATH] --html FILE RESULTS...\n"
 	"Prints what was found and the matrix of a results directory of igt_runner or\n"
 	"dmabuf_runner, and writes report.txt, junit.xml and results.json in it.\n"
 	"\n"
 	"  --expectations PATH  what is known of the kernel, by PATH-fails.txt and\n"
 	"                       PATH-flakes.txt, or by what the directory PATH has for it\n"
+	"  --html FILE          write one page of all these runs, and nothing else\n"
 	"  --ktap               print KTAP instead, and write nothing\n"
 	"\n"
 	"Exit status: 0 everything ran and nothing failed that is not known; 1 something\n"
@@ -25,14 +27,15 @@ static const char help[] =
 
 int main(int argc, char **argv)
 {
-	enum { OPT_EXPECTATIONS = 0x100, OPT_KTAP };
+	enum { OPT_EXPECTATIONS = 0x100, OPT_KTAP, OPT_HTML };
 	static const struct option options[] = {
 		{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
+		{ "html", required_argument, NULL, OPT_HTML },
 		{ "ktap", no_argument, NULL, OPT_KTAP },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
-	const char *expectations = NULL, *path;
+	const char *expectations = NULL, *html = NULL, *path;
 	bool ktap = false;
 	int opt, dirfd;
 
@@ -40,6 +43,9 @@ int main(int argc, char **argv)
 		switch (opt) {
 		case OPT_EXPECTATIONS:
 			expectations = optarg;
+			break;
+		case OPT_HTML:
+			html = optarg;
 			break;
 		case OPT_KTAP:
 			ktap = true;
@@ -51,6 +57,8 @@ int main(int argc, char **argv)
 			die("see --help");
 		}
 	}
+	if (html && optind < argc)
+		return report_html(argv + optind, argc - optind, html, expectations);
 	if (optind + 1 != argc)
 		die("RESULTS is needed; see --help");
 	path = argv[optind];

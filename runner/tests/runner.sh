@@ -170,6 +170,25 @@ if [ "$(sed -n 's/^  1[.][.]//p' "$work/last")" = "$(grep -cE '^  (not )?ok ' "$
 else
 	bad "KTAP's plan"
 fi
+# One page, which asks nobody for anything, of two runs.
+status 1 'a page of two runs' "$bin/dmabuf_results" --html "$work/page.html" "$r" "$r"
+check 'its data is JSON' python3 -c '
+import json, re, sys
+page = open(sys.argv[1]).read()
+runs = json.loads(re.search("id=.data.>(.*?)</script>", page, re.S)[1])
+assert len(runs) == 2 and runs[0]["sums"]["pass"] == runs[1]["sums"]["pass"]
+bad = [r for r in runs[1]["results"] if r.get("dynamic") == "bad" and r["subtest"] == "dynamic"][0]
+assert bad["judged"] == {"A": 0, "B": 8} and bad["evidence"] == "the evidence"
+assert not re.search("(?i)https?:|src=|href=|@import|url[(]", re.sub("(?s)id=.data.>.*?</script>", "", page))
+' "$work/page.html"
+status 2 'a page of nothing' "$bin/dmabuf_results" --html "$work/page2.html" "$work/nothing"
+check 'of which there is none' test ! -e "$work/page2.html"
+if command -v chromium > /dev/null; then
+	chromium --headless --no-sandbox --disable-gpu --virtual-time-budget=5000 --dump-dom \
+		"file://$work/page.html#bad/B/2" > "$work/dom" 2> /dev/null
+	check 'a browser shows a cell of it' grep -q 'bad: B, run 2 (Linux .*): FAIL' "$work/dom"
+	check 'with its evidence' grep -q 'B: the rule in words' "$work/dom"
+fi
 check 'results.json is JSON' python3 -c '
 import json, sys
 t = json.load(open(sys.argv[1]))["tests"]
