@@ -17,7 +17,7 @@
  * Drivers without an offset ioctl for imported objects that make an offset for them all the
  * same (__drm_gem_shmem_init(), exynos_drm_gem_init()), and to which an import is nothing.
  */
-static const char *const by_place[] = { "vgem", "vkms", "virtio_gpu", "exynos" };
+static const char *const by_place[] = { "vgem", "vkms", "exynos" };
 
 static bool has_a_place(const char *driver)
 {
@@ -104,7 +104,7 @@ static const struct drm_card *card_of(const struct dmabuf_exporter *e)
 	return NULL;
 }
 
-/* By trying: a virtio_gpu takes what is imported if its device has blobs. */
+/* By trying: no card tells whether it can. */
 static bool imports(const struct dmabuf_exporter *from, const struct drm_card *card)
 {
 	struct dmabuf buf = { .fd = -1, .dev = -1 };
