@@ -27,6 +27,7 @@ const struct exercise_op *const exercise_ops[] = {
 	&op_together,
 	&op_pin,
 	&op_mem,
+	&op_guest,
 	&op_sync,
 	&op_import,
 	&op_release,

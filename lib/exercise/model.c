@@ -232,7 +232,7 @@ const char *ex_contents_clause(void)
 #define BY_WRITE 2246822519u
 #define WRITE_BY 0x64ea2d65u	/* its inverse */
 
-static uint32_t word_at(size_t granule, unsigned int i, uint32_t number)
+uint32_t ex_word(size_t granule, unsigned int i, uint32_t number)
 {
 	return (uint32_t)(granule * WORDS + i) * BY_PLACE ^ number * BY_WRITE;
 }
@@ -242,7 +242,7 @@ void ex_put(void *addr, size_t granule, uint32_t number)
 	volatile uint32_t *word = addr;
 
 	for (unsigned int i = 0; i < WORDS; i++)
-		word[i] = word_at(granule, i, number);
+		word[i] = ex_word(granule, i, number);
 }
 
 /* While a thread writes beside a move: the number of its first write. */
@@ -258,7 +258,7 @@ void ex_must_be(const void *addr, size_t granule, const char *by)
 	for (unsigned int i = 0; i < WORDS && number; i++) {
 		uint32_t is = word[i], other;
 
-		if (is == word_at(granule, i, number))
+		if (is == ex_word(granule, i, number))
 			continue;
 		other = (is ^ (uint32_t)(granule * WORDS + i) * BY_PLACE) * WRITE_BY;
 		/* What was there before the move may be lost without a race. */
@@ -308,7 +308,7 @@ void ex_store(struct slot *s, struct place p)
 	if (!(*state & MAPPED))
 		return;
 	if (!(*state & WRITE)) {
-		uint32_t value = ~word_at(p.granule, 0, model->write[p.granule]);
+		uint32_t value = ~ex_word(p.granule, 0, model->write[p.granule]);
 
 		dmabuf_must("RO", dmabuf_store_faults(p.addr, value),
 			    "%s: a store to page %u, which may not be written, does not fault\n%s\n",

@@ -161,6 +161,9 @@ struct place {
 
 struct place ex_place_of(const struct slot *s, size_t i);
 
+/* The i-th word of what the write of this number puts there. */
+uint32_t ex_word(size_t granule, unsigned int i, uint32_t number);
+
 /* Writes what the write of this number puts there; compares with that of the last write. */
 void ex_put(void *addr, size_t granule, uint32_t number);
 void ex_must_be(const void *addr, size_t granule, const char *by);
@@ -226,6 +229,7 @@ extern const struct exercise_op op_load;
 extern const struct exercise_op op_together;
 extern const struct exercise_op op_pin;
 extern const struct exercise_op op_mem;
+extern const struct exercise_op op_guest;
 extern const struct exercise_op op_sync;
 extern const struct exercise_op op_import;
 extern const struct exercise_op op_release;
