@@ -193,7 +193,7 @@ check 'results.json is JSON' python3 -c '
 import json, sys
 t = json.load(open(sys.argv[1]))["tests"]
 assert t["igt@fake@dynamic@bad"]["result"] == "fail" and "time" in t["igt@fake@ok"]
-assert "dynamic subtest bad" in t["igt@fake@dynamic@bad"]["out"]
+assert "dynamic subtest: bad" in t["igt@fake@dynamic@bad"]["out"]
 ' "$r/results.json"
 check 'igt_results finds all it looks for' test -f "$r/0/comms" -a -d "$r/0/attachments"
 
