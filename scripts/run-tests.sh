@@ -236,7 +236,9 @@ fi
 	{ [ -z "$cross" ] || job ninja -C "$suite"; } &&
 	# What a test was once called must not run again.
 	rm -rf "$stage" &&
-	job meson install -C "$suite" --no-rebuild --destdir "$stage"
+	job meson install -C "$suite" --no-rebuild --destdir "$stage" &&
+	# A build tree that somebody set up has meson's own prefix.
+	if [ -d "$stage/usr/local" ]; then mv "$stage/usr/local"/* "$stage/usr/"; fi
 } >"$log" 2>&1 9<&- || {
 	ended
 	tail -n 40 "$log" >&2
