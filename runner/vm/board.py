@@ -6,6 +6,7 @@ docs/adding-a-device.md says what such a file has in it. Out of all of them come
   board.dts      what is appended to the source of the machine's own device tree
   registers.bin  what the memory that plays registers holds at first
   reactions      what a store to one of them does, for registers.so
+  awake          the nodes whose devices must not be suspended
   table          lines for the lab's table of devices
   firmware/      the files that drivers ask for"""
 
@@ -17,7 +18,7 @@ import struct
 import sys
 
 KEYS = {'symbol': 1, 'module': 1, 'parameter': 1, 'since': 1, 'exporters': 1, 'registers': 1,
-	'interrupts': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
+	'interrupts': 1, 'awake': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
 ALIGN = 0x10000
 
 
@@ -49,10 +50,11 @@ class Device:
 		elif key == 'value':
 			self.values.append([int(w, 16) for w in words])
 		elif key == 'after':
-			# after OFFSET set|clear OFFSET BITS
-			where, target, bits = int(words[0], 16), int(words[2], 16), int(words[3], 16)
-			self.reactions.append((where, target, *{
-				'set': (bits, 0), 'clear': (0, bits)}[words[1]]))
+			# after OFFSET set|clear|copy OFFSET BITS
+			if words[1] not in ('set', 'clear', 'copy'):
+				raise ValueError
+			self.reactions.append((int(words[0], 16), words[1], *(
+				int(w, 16) for w in words[2:])))
 		elif key == 'firmware':
 			self.image = self.firmware[words[0]] = bytearray()
 		elif key == 'at':
@@ -85,6 +87,7 @@ def main():
 	nodes = []
 	rules = []
 	table = []
+	awake = []
 	memory = bytearray()
 	# PCI's are the numbers of its buses, of which the machine has one.
 	streams = itertools.count(0x1000)
@@ -110,14 +113,16 @@ def main():
 		memory.extend(bytes(start + device.number('registers') - len(memory)))
 		for offset, value in device.values:
 			struct.pack_into('<I', memory, start + offset, value)
-		for where, target, bits_set, bits_clear in device.reactions:
-			rules.append(f'{base + where:#x} {base + target:#x} {bits_set:#x} {bits_clear:#x}\n')
+		for where, how, target, bits in device.reactions:
+			rules.append(f'{base + where:#x} {how} {base + target:#x} {bits:#x}\n')
 		one = device.one
 		for i, module in enumerate(device.modules or ['-']):
 			symbol = one['symbol'] if i == 0 else '-'
 			last = f'{one["since"]} {one["exporters"]}' if i == 0 else '- -'
 			parameter = one['parameter'] if i == 0 else '-'
 			table.append(f'{symbol} {module} {parameter} - {last}\n')
+		if 'awake' in one:
+			awake.append(one['awake'] + '\n')
 		for name, image in device.firmware.items():
 			path = os.path.join(args.out, 'firmware', name)
 			os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -150,6 +155,7 @@ def main():
 '''.encode())
 	out('registers.bin', memory)
 	out('reactions', ''.join(rules).encode())
+	out('awake', ''.join(awake).encode())
 	out('table', ''.join(table).encode())
 
 

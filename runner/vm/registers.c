@@ -5,12 +5,13 @@
  * A plugin for QEMU (-plugin registers.so,code=LOW:HIGH,base=ADDRESS,memory=NAME,rules=FILE).
  * A line of FILE,
  *
- *	STORED TARGET SET CLEAR
+ *	STORED HOW TARGET BITS
  *
- * means that after a store to the physical address STORED the bits SET are set, and CLEAR
- * cleared, in the word at TARGET. The guest's memory begins at ADDRESS and is the mapping of
- * this process that is called NAME. A store is looked at where its code is of LOW to HIGH
- * (repeatable), the kernel's modules: nothing else slows down.
+ * means that after a store to the physical address STORED these bits are set (HOW is "set") or
+ * cleared ("clear") in the word at TARGET, or become those of the one stored ("copy").
+ * The guest's memory begins at ADDRESS and is the mapping of this process that is called NAME.
+ * A store is looked at where its code is of LOW to HIGH (repeatable), the kernel's modules:
+ * nothing else slows down.
  *
  * Debian 12 has no header for plugins; what follows is of version 1 of that interface.
  */
@@ -47,8 +48,8 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
 struct rule {
 	uint64_t stored;
 	uint64_t target;
-	uint32_t set;
-	uint32_t clear;
+	uint32_t bits;
+	char how[8];
 };
 
 static struct rule *rules;
@@ -109,12 +110,17 @@ static void stored(unsigned int cpu, uint32_t info, uint64_t vaddr, void *data)
 	if (!memory)
 		memory = find_memory();
 	for (i = 0; i < n_rules; i++) {
-		volatile uint32_t *word;
+		const struct rule *r = &rules[i];
+		volatile uint32_t *word = (volatile uint32_t *)(memory + (r->target - base));
 
-		if (rules[i].stored != address)
+		if (r->stored != address)
 			continue;
-		word = (volatile uint32_t *)(memory + (rules[i].target - base));
-		*word = (*word | rules[i].set) & ~rules[i].clear;
+		if (r->how[0] != 's')
+			*word &= ~r->bits;
+		if (r->how[0] == 's')
+			*word |= r->bits;
+		else if (r->how[1] == 'o')
+			*word |= r->bits & *(volatile uint32_t *)(memory + (address - base));
 	}
 }
 
@@ -151,8 +157,8 @@ static int read_rules(const char *path)
 		perror(path);
 		return -1;
 	}
-	while (fscanf(f, "%" SCNx64 "%" SCNx64 "%" SCNx32 "%" SCNx32,
-		      &r.stored, &r.target, &r.set, &r.clear) == 4) {
+	while (fscanf(f, "%" SCNx64 "%7s%" SCNx64 "%" SCNx32,
+		      &r.stored, r.how, &r.target, &r.bits) == 4) {
 		rules = realloc(rules, (n_rules + 1) * sizeof(*rules));
 		if (!rules)
 			return -1;
