@@ -29,9 +29,10 @@ bool ex_draw_access(struct exercise_step *step)
 	s = &model->process[step->who].slot[step->arg[0]];
 	step->arg[1] = ex_below(HOWS);
 	step->arg[2] = ex_once_in(2) ? 0 : ex_below(ex_page / GRANULE);
-	/* The first, the last and the middle page are the ones that are forgotten. */
-	step->arg[3] = ex_once_in(3) ? 0 : ex_once_in(3) ? s->pages - 1 : ex_once_in(3) ? s->pages / 2 :
-		       ex_below(s->pages);
+	/* The first, the last ones and the middle page are those that are forgotten. */
+	step->arg[3] = ex_once_in(3) ? 0 :
+		       ex_once_in(3) ? s->pages - 1 - (s->pages > 1 && ex_once_in(3)) :
+		       ex_once_in(3) ? s->pages / 2 : ex_below(s->pages);
 	step->arg[4] = ex_once_in(2) ? 0 : ex_below(24);
 	if (step->arg[1] == SPARSE && ex_once_in(2))
 		step->arg[2] = step->arg[3] = step->arg[4] = 0;

@@ -380,16 +380,28 @@ static void run_close(const struct exercise_step *step)
 	}
 }
 
+/* Another buffer, which others kept; of process 0. */
+static struct dmabuf kept = { .fd = -1, .dev = -1 };
+
+static void give_up_kept(void)
+{
+	if (kept.fd >= 0)
+		dmabuf_close(&kept);
+}
+
 /* Others have memory, too: what was given up too early is theirs now. */
 static void run_others(const struct exercise_step *step)
 {
-	struct dmabuf other;
 	const size_t size = model->pages * ex_page;
+	const bool keep = step->arg[1] & 1;
+	struct dmabuf other;
 	char *p;
 
 	if (!model->buffer)
 		return;
-	ex_say("others allocate memory and buffers, write to them and give them up");
+	ex_say("others allocate memory and buffers, write to them and %s", keep ?
+	       "keep a buffer" : "give them up");
+	give_up_kept();
 	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED) {
 		memset(p, 0x5a, 1 << 20);
@@ -402,7 +414,10 @@ static void run_others(const struct exercise_step *step)
 		memset(p, 0x5a, size);
 		munmap(p, size);
 	}
-	dmabuf_close(&other);
+	if (keep)
+		kept = other;
+	else
+		dmabuf_close(&other);
 }
 
 static void run_pressure(const struct exercise_step *step)
@@ -441,6 +456,7 @@ void ex_drop_all(void)
 	ex_compare_everywhere();
 	close_all();
 	ex_compare_everywhere();
+	give_up_kept();
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
 		if (model->process[i].pid)
 			ex_end_process(i, false);
