@@ -123,6 +123,8 @@ MACHINE = {
     'xmllint --noout --schema /usr/local/share/dmabuf-contract/junit.xsd results/junit.xml': 0,
     f'sudo {INSTALLED}/dmabuf_find --run-subtest makes-buffers': 0,
     'sudo dmabuf_resume results': 1,
+    'dmabuf_results --html report.html results': 1,
+    'dmabuf_results --html report.html results-6.12 results-7.2': 1,
 }
 # What goes before one of these.
 BEFORE = {
@@ -132,9 +134,12 @@ BEFORE = {
     'sudo dmabuf_resume results': f'dmabuf_runner --dry-run {INSTALLED} results',
     'xmllint --noout --schema /usr/local/share/dmabuf-contract/junit.xsd results/junit.xml':
         f'dmabuf_runner -t vmflags {INSTALLED} results',
+    'dmabuf_results --html report.html results': f'dmabuf_runner -t vmflags {INSTALLED} results',
+    'dmabuf_results --html report.html results-6.12 results-7.2':
+        f'dmabuf_runner -t vmflags {INSTALLED} results-6.12; cp -r results-6.12 results-7.2',
 }
 # It reads what the line before it left.
-AFTER_ANOTHER = 'dmabuf_results '
+AFTER_ANOTHER = 'dmabuf_results results'
 
 INLINE = re.compile(r'`((?:sudo |scripts/|runner/vm/|build/|meson |ninja |igt_\w+ |dmabuf_\w+ -|modprobe )'
                     r'[^`]* [^`]*|(?:meson|ninja|modprobe) [^`]*)`')
