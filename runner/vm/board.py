@@ -6,7 +6,7 @@ docs/adding-a-device.md says what such a file has in it. Out of all of them come
   board.dts      what is appended to the source of the machine's own device tree
   registers.bin  what the memory that plays registers holds at first
   reactions      what a store to one of them does, for registers.so
-  awake          the nodes whose devices must not be suspended
+  asleep         the nodes whose devices are to be suspended before tests
   table          lines for the lab's table of devices
   firmware/      the files that drivers ask for"""
 
@@ -18,7 +18,7 @@ import struct
 import sys
 
 KEYS = {'symbol': 1, 'module': 1, 'parameter': 1, 'since': 1, 'exporters': 1, 'registers': 1,
-	'interrupts': 1, 'awake': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
+	'interrupts': 1, 'asleep': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
 ALIGN = 0x10000
 
 
@@ -87,7 +87,7 @@ def main():
 	nodes = []
 	rules = []
 	table = []
-	awake = []
+	asleep = []
 	memory = bytearray()
 	# PCI's are the numbers of its buses, of which the machine has one.
 	streams = itertools.count(0x1000)
@@ -121,8 +121,8 @@ def main():
 			last = f'{one["since"]} {one["exporters"]}' if i == 0 else '- -'
 			parameter = one['parameter'] if i == 0 else '-'
 			table.append(f'{symbol} {module} {parameter} - {last}\n')
-		if 'awake' in one:
-			awake.append(one['awake'] + '\n')
+		if 'asleep' in one:
+			asleep.append(one['asleep'] + '\n')
 		for name, image in device.firmware.items():
 			path = os.path.join(args.out, 'firmware', name)
 			os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -155,7 +155,7 @@ def main():
 '''.encode())
 	out('registers.bin', memory)
 	out('reactions', ''.join(rules).encode())
-	out('awake', ''.join(awake).encode())
+	out('asleep', ''.join(asleep).encode())
 	out('table', ''.join(table).encode())
 
 

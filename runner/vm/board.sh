@@ -10,7 +10,7 @@ usage: board.sh [--iommu] ARCH OUT OPTION...
 
 Makes the devices of board/ part of ARCH's machine, which QEMU is to start with the
 OPTIONs. Prints further ones, a word a line; OUT, a folder, has the files that they name, the lines of the table of devices
-(table), the nodes of devices that must not be suspended (awake), and the firmware
+(table), the nodes of devices to be suspended before tests (asleep), and the firmware
 that drivers will ask for (firmware).
 END
 }

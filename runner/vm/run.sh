@@ -163,13 +163,13 @@ esac
 # A device of the device tree is a file; together they add lines to the table.
 cp "$here/devices" "$tmp/devices"
 : >"$tmp/options"
-awake=
+asleep=
 if [ -n "$registers" ]; then
 	# shellcheck disable=SC2086 # words
 	(unset IFS; "$here/board.sh" ${iommu:+--iommu} "$arch" "$tmp/board" $accel -smp $cpus) \
 		>"$tmp/options" || exit 2
 	cat "$tmp/board/table" >>"$tmp/devices"
-	awake=$(paste -sd ' ' "$tmp/board/awake")
+	asleep=$(paste -sd ' ' "$tmp/board/asleep")
 	mkdir -p "$stage/usr/lib"
 	cp -r "$tmp/board/firmware" "$stage/usr/lib/"
 fi
@@ -219,7 +219,7 @@ LAB_MODULES='${load# }'
 LAB_EXTRA='$extra'
 LAB_MACHINE='$own'
 LAB_TTY=/dev/$tty
-LAB_AWAKE='$awake'
+LAB_ASLEEP='$asleep'
 DMABUF_EXPECT='${expect# }'
 END
 
