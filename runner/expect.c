@@ -138,9 +138,6 @@ void expectations_apply(const struct expectations *e, struct run_results *run)
 		    (r->verdict != PASS && !verdict_is_bad(r->verdict)))
 			continue;
 		key = result_key(r);
-		for (size_t j = 0; j < e->flakes.count && r->verdict != PASS; j++)
-			if (matches(&e->flakes.regexes[j], key) && (!r->tries || r->passed_again))
-				r->expected = FLAKY;
 		for (size_t j = 0; j < e->fails.count && r->expected == AS_IT_IS; j++) {
 			const bool right = r->verdict == PASS ||
 					   e->faults[j].verdicts & BIT(r->verdict);
@@ -150,10 +147,16 @@ void expectations_apply(const struct expectations *e, struct run_results *run)
 			r->expected = r->verdict == PASS ? IMPROVED : KNOWN;
 			r->fault = e->faults[j].title;
 		}
-		/* A flake is free to pass. */
-		for (size_t j = 0; j < e->flakes.count && r->expected == IMPROVED; j++)
-			if (matches(&e->flakes.regexes[j], key))
+		/* A flake is free to pass; one that is known to fail is not run again. */
+		for (size_t j = 0; j < e->flakes.count; j++) {
+			if (!matches(&e->flakes.regexes[j], key))
+				continue;
+			if (r->expected == IMPROVED)
 				r->expected = AS_IT_IS;
+			else if (r->expected == AS_IT_IS && r->verdict != PASS &&
+				 (!r->tries || r->passed_again))
+				r->expected = FLAKY;
+		}
 		free(key);
 	}
 }
