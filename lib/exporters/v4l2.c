@@ -151,6 +151,7 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 	};
 	struct v4l2_pix_format *pix = &create.format.fmt.pix;
 	struct v4l2_plane_pix_format *plane = &create.format.fmt.pix_mp.plane_fmt[0];
+	int ret;
 
 	buf->dev = open(e->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (buf->dev < 0 || ioctl(buf->dev, VIDIOC_G_FMT, &create.format))
@@ -159,7 +160,11 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 		plane->sizeimage = plane->sizeimage < size ? size : plane->sizeimage;
 	else
 		pix->sizeimage = pix->sizeimage < size ? size : pix->sizeimage;
-	if (ioctl(buf->dev, VIDIOC_CREATE_BUFS, &create))
+	/* A queue is one process' at a time, and the one before may be about to end. */
+	for (int i = 0; (ret = ioctl(buf->dev, VIDIOC_CREATE_BUFS, &create)) && errno == EBUSY &&
+	     i < 50; i++)
+		usleep(20000);
+	if (ret)
 		return false;
 	export.index = create.index;
 	if (ioctl(buf->dev, VIDIOC_EXPBUF, &export))
