@@ -75,6 +75,7 @@ HOST = {
     'meson setup build --werror': 0,
     'meson install -C build': 0,
     "build/tests/dmabuf_gup --describe='get-mempolicy-*'": 0,
+    'cc -o build/bad-address docs/bad-address.c $(pkg-config --cflags --libs libdrm liburing libibverbs)': 0,
 }
 LAB = {
     'scripts/run-tests.sh': 0,
@@ -102,6 +103,7 @@ MACHINE = {
     'dmabuf_gup --run-subtest io-uring-fixed-fd-touched --dynamic-subtest heap-system': 0,
     f'igt_runner {INSTALLED} results': 0,
     'dmabuf_results results': 1,
+    'sudo build/bad-address': 0,
     'sudo build/tests/dmabuf_find --run-subtest makes-buffers': 0,
     'sudo build/tests/dmabuf_vma --dynamic-subtest foo-vram': 79,
     'sudo build/tests/dmabuf_gup --dynamic-subtest foo-vram': 79,

@@ -446,6 +446,22 @@ if [ -n "$lab" ]; then
 		cat "$work/log"
 	fi
 
+	# What docs/bad-address.md tells those whose program got EFAULT.
+	mkdir -p "$work/efault/usr/bin"
+	# shellcheck disable=SC2046 # words
+	check 'docs/bad-address.c builds' cc -Wall -Werror -o "$work/efault/usr/bin/bad-address" \
+		docs/bad-address.c $(pkg-config --cflags --libs libdrm liburing libibverbs)
+	column=2
+	for suite in bookworm trixie sid; do
+		column=$((column + 1))
+		runner/vm/run.sh --kernel "debian:$suite" --root "$work/efault" \
+			--results "$work/efault-$suite" -- bad-address >"$work/ways" 2>&1
+		awk -F ' *[|] *' -v column=$column '$2 ~ /: / { print $2, $column }' \
+			docs/bad-address.md >"$work/told"
+		check "$suite: the ways of docs/bad-address.md do as it says" sh -c "
+			tr -s ' ' <'$work/ways' | diff '$work/told' -"
+	done
+
 	# One dynamic subtest, by hand.
 	refused 'one dynamic subtest runs alone and says why it fails' 98 'PFNMAP: the VMA' runner/vm/run.sh \
 		--root "$stage" --results "$work/one" -- "/$tests/dmabuf_vma" \
