@@ -135,6 +135,21 @@ for test in $(sed '1d;$d' "$stage/$tests/test-list.txt"); do
 done
 refused 'an unknown subtest' 79 'nknown subtest' "$stage/$tests/dmabuf_gup" --run-subtest nothing
 
+# By their exit status alone tests are judged as by what they print, those that crash and
+# abort, too. Not by what they print: a run that is aborted, a test that ends without a
+# result, and one whose exit handler fails, or whose parts have names that are none.
+mkdir "$work/core"
+cp build/lib/tests/core "$work/core/"
+printf 'TESTLIST\ncore\nEND TESTLIST\n' >"$work/core/test-list.txt"
+scripts/like-deqp.sh "$work/core" >"$work/all-cases"
+refused 'an abort is no skip to igt-runner' 0 '^core@abort-run,Crash$' cat "$work/all-cases"
+not_told='^(igt@)?core@(abort-run|.*-unended|handler-fails|dynamic-invalid)'
+grep -vE "$not_told," "$work/all-cases" >"$work/cases"
+build/runner/dmabuf_runner --allow-non-root -l quiet -x "$not_told\$" "$work/core" "$work/core-results" \
+	>"$work/log" 2>&1
+check 'its verdicts are ours, on tests that end in every way' scripts/compare-deqp.py \
+	"$work/core-results/results.json" "$work/cases" Pass Fail Skip Crash
+
 # What is drawn follows from the seed alone.
 check 'a seed draws the same mutants again' sh -c "
 	scripts/mutants --seed 1 --list >'$work/drawn' && scripts/mutants --seed 1 --list |
@@ -446,6 +461,16 @@ if [ -n "$lab" ]; then
 		bad 'igt-gpu-tools cannot be fetched'
 		cat "$work/log"
 	fi
+
+	# In deqp-runner's way.
+	mkdir -p "$work/deqp/usr/bin"
+	cp scripts/like-deqp.sh "$work/deqp/usr/bin/"
+	build/runner/dmabuf_runner --list-all -t 'dmabuf_(find|vma|ro)@|gup@(amdgpu|vmsplice|futex)' \
+		"$stage/$tests" | sed 's/^igt@//' >"$work/deqp/caselist"
+	runner/vm/run.sh --root "$stage" --root "$work/deqp" --results "$work/deqp-results" -- \
+		like-deqp.sh "/$tests" /caselist >"$work/cases" 2>&1
+	check "what igt-runner would say of $(wc -l <"$work/cases") subtests is what dmabuf_runner says" \
+		scripts/compare-deqp.py "$work/trixie/results.json" "$work/cases" Pass Fail Skip
 
 	# What docs/bad-address.md tells those whose program got EFAULT.
 	mkdir -p "$work/efault/usr/bin"
