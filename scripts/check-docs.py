@@ -22,8 +22,6 @@ OTHER_TEXT = {
     r'lib/dmabuf_gup: ': 'a commit message',
     r'// SPDX|extern const |/\* drm/|\{$': 'C',
     r'symbol  |DRM_QXL  | *debian-[0-9]': 'lines of a table',
-    r'dmabuf-contract:$': 'GitLab: runs scripts/run-tests.sh and keeps results/',
-    r"stage\('": 'Jenkins: the same',
     r'# SPDX': "a board's file",
 }
 
@@ -123,6 +121,7 @@ MACHINE = {
     # The lab's kernel has it on its command line, and then it stays so.
     'sudo sysctl kernel.printk_devkmsg=on': 1,
     f"dmabuf_runner --list-all -t 'dmabuf_gup|dmabuf_vma' {INSTALLED} >tests.txt": 0,
+    f"dmabuf_runner --list-all {INSTALLED} | sed 's/^igt@//' >ci-testlist.txt": 0,
     'xmllint --noout --schema /usr/local/share/dmabuf-contract/junit.xsd results/junit.xml': 0,
     f'sudo {INSTALLED}/dmabuf_find --run-subtest makes-buffers': 0,
     'sudo dmabuf_resume results': 1,
@@ -257,7 +256,7 @@ def main():
         sys.exit(__doc__)
     os.chdir(TOP)
     found = []
-    for page in ['README.md', 'CONTRIBUTING.md'] + sorted(glob.glob('docs/*.md')):
+    for page in ['README.md', 'CONTRIBUTING.md'] + sorted(glob.glob('docs/**/*.md', recursive=True)):
         for command in shown(page):
             if not any(command in known for known in (NOT_RUN, HOST, LAB, MACHINE)):
                 report(False, f'{page} shows a line that check-docs.py does not know: {command}')

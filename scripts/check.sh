@@ -150,6 +150,18 @@ build/runner/dmabuf_runner --allow-non-root -l quiet -x "$not_told\$" "$work/cor
 check 'its verdicts are ours, on tests that end in every way' scripts/compare-deqp.py \
 	"$work/core-results/results.json" "$work/cases" Pass Fail Skip Crash
 
+# What docs/ci has for other harnesses, as far as their readers are here.
+for file in docs/ci/*.y*ml; do
+	check "$file is YAML" /usr/bin/python3 -c 'import sys, yaml; yaml.safe_load(open(sys.argv[1]))' "$file"
+done
+mkdir "$work/lava"
+printf '#!/bin/sh\necho "$@"\n' >"$work/lava/lava-test-case"
+chmod +x "$work/lava/lava-test-case"
+refused 'a crash is a failure for LAVA, not a skip' 0 '^core.dynamic-crashes.bad --result fail$' \
+	env PATH="$work/lava:$PATH" docs/ci/lava-cases.sh "$work/core-results/junit.xml"
+check 'and each testcase of junit.xml is a test case of LAVA' test \
+	"$(wc -l <"$work/log")" -eq "$(grep -c '^<testcase' "$work/core-results/junit.xml")"
+
 # What is drawn follows from the seed alone.
 check 'a seed draws the same mutants again' sh -c "
 	scripts/mutants --seed 1 --list >'$work/drawn' && scripts/mutants --seed 1 --list |
@@ -163,6 +175,21 @@ else
 	each docs scripts/check-docs.py --no-lab "$work/docs"
 fi
 grep -q '^ok ' "$work/log" || { bad 'docs: it did not run'; cat "$work/err"; }
+
+# LAVA's own schemas, of which a job and a test definition are made.
+if runner/vm/archive.sh bookworm "$work/lava" lava-common python3-voluptuous >"$work/log" 2>&1; then
+	check 'LAVA takes the job and the test definition of docs/ci' \
+		env PYTHONPATH="$work/lava/usr/lib/python3/dist-packages" /usr/bin/python3 -c '
+import yaml
+from lava_common.schemas import validate
+from lava_common.schemas.test import testdef
+validate(yaml.safe_load(open("docs/ci/lava-job.yaml")), strict=True)
+testdef.validate(yaml.safe_load(open("docs/ci/lava-test.yaml")))
+'
+else
+	bad "LAVA's schemas cannot be fetched"
+	cat "$work/log"
+fi
 
 # What drivers' ioctls look like, by the newest headers that there are.
 if runner/vm/archive.sh sid "$work/headers" linux-libc-dev >"$work/log" 2>&1; then

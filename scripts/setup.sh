@@ -56,6 +56,7 @@ source	perl				perl			perl			perl
 source	lz4				lz4			lz4			lz4
 source	file:/usr/include/libelf.h	libelf-dev		elfutils-libelf-devel	libelf
 check	xmllint				libxml2-utils		libxml2			libxml2
+check	file:/usr/lib/python3*/*-packages/yaml	python3-yaml		python3-pyyaml		python-yaml
 check	file:/usr/lib/python3*/*-packages/junitparser	python3-junitparser	python3-junitparser	python-junitparser
 lab	file:/usr/share/keyrings/debian-archive-keyring.*	debian-archive-keyring	debian-keyring	debian-archive-keyring
 '
