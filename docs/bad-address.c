@@ -134,7 +134,7 @@ static long uring_register(void)
 		return ABSENT;
 	ret = io_uring_register_buffers(&ring, &iov, 1);
 	io_uring_queue_exit(&ring);
-	return ret;
+	return ret ?: SIZE;
 }
 
 static long uring_read(int fd)
