@@ -176,19 +176,41 @@ else
 fi
 grep -q '^ok ' "$work/log" || { bad 'docs: it did not run'; cat "$work/err"; }
 
-# LAVA's own schemas, of which a job and a test definition are made.
-if runner/vm/archive.sh bookworm "$work/lava" lava-common python3-voluptuous >"$work/log" 2>&1; then
-	check 'LAVA takes the job and the test definition of docs/ci' \
-		env PYTHONPATH="$work/lava/usr/lib/python3/dist-packages" /usr/bin/python3 -c '
+# LAVA's own schemas and its lava-run, unpacked: to install it is to install libguestfs and
+# an init system, which this job needs nothing of.
+lava="$work/lava/usr/lib/python3/dist-packages"
+# shellcheck disable=SC2046 # words
+if runner/vm/archive.sh "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$work/lava" lava-common \
+	lava-dispatcher lava-dispatcher-host $(printf 'python3-%s ' voluptuous configobj pexpect ptyprocess jinja2 \
+		markupsafe tz pyudev magic setproctitle netifaces requests urllib3 chardet idna certifi six) \
+	>"$work/log" 2>&1; then
+	: >"$lava/guestfs.py"
+	check 'LAVA takes the jobs and the test definition of docs/ci' env PYTHONPATH="$lava" /usr/bin/python3 -c '
 import yaml
 from lava_common.schemas import validate
 from lava_common.schemas.test import testdef
-validate(yaml.safe_load(open("docs/ci/lava-job.yaml")), strict=True)
+for job in "lava-job", "lava-lab":
+	validate(yaml.safe_load(open(f"docs/ci/{job}.yaml")), strict=True)
 testdef.validate(yaml.safe_load(open("docs/ci/lava-test.yaml")))
 '
 else
-	bad "LAVA's schemas cannot be fetched"
+	lava=
+	bad 'lava-dispatcher cannot be fetched'
 	cat "$work/log"
+fi
+# It works in /var/lib/lava.
+if [ -n "$lava" ] && [ -n "$lab" ] && [ "$(id -u)" -eq 0 ]; then
+	check 'lava-run runs the job of docs/ci in the lab' sh -c "
+		PYTHONPATH='$lava' RESULTS='$work/lava-results' /usr/bin/python3 '$work/lava/usr/bin/lava-run' \
+			--job-id 1 --output-dir '$work/lava-job' --device docs/ci/lava-lab-device.yaml \
+			docs/ci/lava-lab.yaml >'$work/lava.log' 2>&1"
+	sed -n 's/.*"test_case_id": "\([^"]*\)".*"result": "\([a-z]*\)".*/\1 --result \2/p' "$work/lava.log" >"$work/told"
+	check 'and has a test case for each testcase of junit.xml' sh -c "
+		PATH='$work/lava:$PATH' docs/ci/lava-cases.sh '$work/lava-results/junit.xml' >'$work/cases' &&
+		test -s '$work/cases' && diff '$work/told' '$work/cases'"
+else
+	skipped=$((skipped + 1))
+	echo "skipped  lava-run: it needs root and the lab"
 fi
 
 # What drivers' ioctls look like, by the newest headers that there are.
