@@ -48,6 +48,7 @@ NOT_RUN = {
     'scripts/run-tests.sh --kernel debian:sid -o /tmp/new-7.2': WHOLE,
     'scripts/check-abi.py INCLUDE': 'check.sh does, with headers that it fetches',
     'scripts/run-tests.sh --arch arm64': ARM64,
+    'scripts/run-tests.sh --arch arm64 --iommu': ARM64,
     'scripts/run-tests.sh --arch arm64 -t makes-buffers -o /tmp/board': ARM64,
     'cat /tmp/board/0/out.txt': ARM64,
     'runner/vm/run.sh --arch arm64 --results /tmp/lab -- dmesg': ARM64,
