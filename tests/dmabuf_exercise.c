@@ -187,15 +187,16 @@ static void takes_walk(const struct dmabuf_exporter *e, const char *line)
 int igt_main_args("", options, help, option, NULL)
 {
 	igt_fixture() {
+		bool more;
+
 		read_environment();
-		if (!limits.steps && !limits.seconds && !replay) {
-			limits.steps = DEFAULT_STEPS;
+		more = limits.steps || limits.seconds || replay;
+		if (!more)
 			limits.seconds = DEFAULT_SECONDS;
-			limits.shrink = limits.shrink < 0 ? DEFAULT_SHRINK : limits.shrink;
-		} else if (!limits.steps) {
-			limits.steps = MORE_STEPS;
-		}
-		limits.shrink = limits.shrink < 0 ? MORE_SHRINK : limits.shrink;
+		if (!limits.steps)
+			limits.steps = more ? MORE_STEPS : DEFAULT_STEPS;
+		if (limits.shrink < 0)
+			limits.shrink = more ? MORE_SHRINK : DEFAULT_SHRINK;
 		dmabuf_find_devices();
 		gup_representatives();
 		gup_reader();

@@ -12,7 +12,10 @@
 #include "igt.h"
 #include "model.h"
 
-/* The pages that the guest was given, by address: what is mapped there now is the kernel's to know. */
+/*
+ * The pages that the guest was given, by address: what is mapped there now is the kernel's
+ * to know.
+ */
 #define MOST_GIVEN 64
 
 static struct {
