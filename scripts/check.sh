@@ -145,10 +145,10 @@ scripts/like-deqp.sh "$work/core" >"$work/all-cases"
 refused 'an abort is no skip to igt-runner' 0 '^core@abort-run,Crash$' cat "$work/all-cases"
 not_told='^(igt@)?core@(abort-run|.*-unended|handler-fails|dynamic-invalid)'
 grep -vE "$not_told," "$work/all-cases" >"$work/cases"
-build/runner/dmabuf_runner --allow-non-root -l quiet -x "$not_told\$" "$work/core" "$work/core-results" \
+build/runner/dmabuf_runner --allow-non-root -l quiet -x "$not_told\$" "$work/core" "$work/core/results" \
 	>"$work/log" 2>&1
 check 'its verdicts are ours, on tests that end in every way' scripts/compare-deqp.py \
-	"$work/core-results/results.json" "$work/cases" Pass Fail Skip Crash
+	"$work/core/results/results.json" "$work/cases" Pass Fail Skip Crash
 
 # What docs/ci has for other harnesses, as far as their readers are here.
 for file in docs/ci/*.y*ml; do
@@ -158,9 +158,9 @@ mkdir "$work/lava"
 printf '#!/bin/sh\necho "$@"\n' >"$work/lava/lava-test-case"
 chmod +x "$work/lava/lava-test-case"
 refused 'a crash is a failure for LAVA, not a skip' 0 '^core.dynamic-crashes.bad --result fail$' \
-	env PATH="$work/lava:$PATH" docs/ci/lava-cases.sh "$work/core-results/junit.xml"
+	env PATH="$work/lava:$PATH" docs/ci/lava-cases.sh "$work/core/results/junit.xml"
 check 'and each testcase of junit.xml is a test case of LAVA' test \
-	"$(wc -l <"$work/log")" -eq "$(grep -c '^<testcase' "$work/core-results/junit.xml")"
+	"$(wc -l <"$work/log")" -eq "$(grep -c '^<testcase' "$work/core/results/junit.xml")"
 
 # What is drawn follows from the seed alone.
 check 'a seed draws the same mutants again' sh -c "
