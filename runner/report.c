@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compare.h"
 #include "executor.h"
 #include "expect.h"
 #include "findings.h"
@@ -266,6 +267,35 @@ int report_html(char **paths, int count, const char *html, const char *expectati
 		die("%s: %s", html, strerror(errno));
 	free(runs);
 	return worst;
+}
+
+int report_compare(const char *old, const char *new, const char *expectations)
+{
+	const char *paths[] = { old, new };
+	struct expectations known = { };
+	struct run_results runs[2];
+	char *text;
+	size_t len;
+	FILE *f;
+	bool worse;
+
+	for (int i = 0; i < 2; i++) {
+		const int dirfd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dirfd < 0)
+			die("%s: %s", paths[i], strerror(errno));
+		read_all(&runs[i], paths[i], dirfd, NULL);
+		close(dirfd);
+	}
+	if (expectations)
+		expectations_read(&known, expectations, runs[1].release);
+	f = open_memstream(&text, &len);
+	worse = compare_print(f, &runs[0], &runs[1], &known.flakes);
+	fclose(f);
+	put_printable(stdout, text);
+	fflush(stdout);
+	free(text);
+	return worse;
 }
 
 int run_and_report(const struct settings *settings, const struct job_list *list,

@@ -20,6 +20,15 @@ int report_ktap(const char *path, int dirfd, const char *expectations);
 /* Writes one page, html, of as many results directories; the worst of their statuses. */
 int report_html(char **paths, int count, const char *html, const char *expectations);
 
+/*
+ * report_compare:
+ *
+ * Prints what turned from one results directory to the other; of the expectations those
+ * of the new one's kernel count, and only their flakes, which are left out. Returns 0 if
+ * nothing turned for the worse, else 1.
+ */
+int report_compare(const char *old, const char *new, const char *expectations);
+
 /* Runs what has not been run yet and reports on it, unless told not to. */
 int run_and_report(const struct settings *settings, const struct job_list *list,
 		   int dirfd);

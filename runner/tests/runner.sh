@@ -189,6 +189,25 @@ if command -v chromium > /dev/null; then
 	check 'a browser shows a cell of it' grep -q 'bad: B, run 2 (Linux .*): FAIL' "$work/dom"
 	check 'with its evidence' grep -q 'B: the rule in words' "$work/dom"
 fi
+# What turned: one was mended and one lost; what was not asked for has not turned.
+cp -r "$r" "$work/turned"
+n=$(grep -n 'fake dynamic$' "$r/joblist.txt" | cut -d : -f 1)
+test -n "$n" || bad 'joblist.txt has no dynamic'
+for f in out err; do
+	sed -i 's/subtest bad: FAIL/subtest bad: SUCCESS/; s/subtest some: SUCCESS/subtest some: FAIL/
+		/subtest:\{0,1\} none/d; /CRITICAL: .*\(rule\|evidence\)/d' "$work/turned/$((n - 1))/$f.txt"
+done
+status 0 'nothing turned' "$bin/dmabuf_results" --compare "$r" "$r"
+check 'and nothing is said' test ! -s "$work/last"
+status 1 'something turned' "$bin/dmabuf_results" --compare "$r" "$work/turned"
+says '^worse:$'
+says '^    some, A: from pass to fail: 1$'
+says '^better:$'
+says '^    bad, B: from fail to pass: 1$'
+says '^        fake@dynamic$'
+says '^    none, A: from skip to absent: 1$'
+printf 'fake@dynamic@some\n' > "$work/known-flakes.txt"
+status 0 'but for a flake' "$bin/dmabuf_results" --expectations "$work/known" --compare "$r" "$work/turned"
 check 'results.json is JSON' python3 -c '
 import json, sys
 t = json.load(open(sys.argv[1]))["tests"]
