@@ -6,6 +6,8 @@
 
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
+#include "dmabuf_outcome.h"
 #include "exporters/exporters.h"
 #include "igt.h"
 
@@ -228,6 +230,20 @@ const char *dmabuf_maps_whole(const struct dmabuf_exporter *e, const struct dmab
 	       "a GEM mmap is of the whole object (drm_vma_offset_exact_lookup_locked())";
 }
 
+bool dmabuf_try_alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+{
+	const size_t block = largest_block();
+	bool made;
+
+	errno = 0;
+	made = e->kind->alloc(e, size, buf);
+	if (!made && errno == ENOMEM && block && size > block) {
+		dmabuf_excuse_allocator();
+		errno = ENOMEM;
+	}
+	return made;
+}
+
 static struct dmabuf alloc_buffer(const struct dmabuf_exporter *e, size_t size, bool read_only)
 {
 	struct dmabuf buf = {
@@ -238,8 +254,7 @@ static struct dmabuf alloc_buffer(const struct dmabuf_exporter *e, size_t size, 
 
 	dmabuf_require(!why_not, "%s: %s", e->name, why_not);
 	dmabuf_setup("allocating %zu bytes from %s", size, e->name);
-	errno = 0;
-	dmabuf_require(e->kind->alloc(e, size, &buf),
+	dmabuf_require(dmabuf_try_alloc(e, size, &buf),
 		       "%s (%s) makes no buffer of %zu bytes: %s", e->name, e->path,
 		       size, errno ? strerror(errno) : "it is smaller");
 	end = lseek(buf.fd, 0, SEEK_END);

@@ -215,6 +215,15 @@ const char *dmabuf_too_small(const struct dmabuf_exporter *e, size_t size);
 const char *dmabuf_maps_whole(const struct dmabuf_exporter *e, const struct dmabuf_way *way);
 
 /*
+ * dmabuf_try_alloc:
+ *
+ * The exporter's alloc(), for who does not skip if it fails: false and a reason in errno, and
+ * what it opened is still open. What the page allocator said of a size that it never gives
+ * is no complaint about the exporter (WARN).
+ */
+bool dmabuf_try_alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf);
+
+/*
  * dmabuf_alloc:
  *
  * A buffer of at least size bytes. Skips if the exporter cannot make one.

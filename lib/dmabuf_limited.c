@@ -96,6 +96,7 @@ static bool fork_limited(int seconds)
 	dmabuf_outcome = o;
 	o->verdict = NONE;
 	o->setting_up = true;
+	o->too_large = false;
 	o->limit = seconds;
 	o->extra = o->saw.count = o->unseen.count = 0;
 	o->text[0] = 0;

@@ -32,6 +32,20 @@ size_t huge_page_size(void)
 	return size;
 }
 
+size_t largest_block(void)
+{
+	FILE *f = fopen("/proc/buddyinfo", "re");
+	char line[1024] = "", *rest;
+	unsigned int columns = 0;
+
+	if (f && fgets(line, sizeof(line), f) && (rest = strstr(line, "zone")))
+		for (rest = strtok(rest + 5, " \n"); (rest = strtok(NULL, " \n")); )
+			columns++;
+	if (f)
+		fclose(f);
+	return columns ? page_size() << (columns - 1) : 0;
+}
+
 void *reserve(size_t length)
 {
 	void *area = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,

@@ -25,6 +25,14 @@ size_t huge_page_size(void);
 size_t huge_page_of(size_t page);
 
 /*
+ * largest_block:
+ *
+ * In bytes, the largest block of the page allocator, by /proc/buddyinfo, which has a column
+ * for each size, in powers of two; 0 if it does not say. To ask it for more warns.
+ */
+size_t largest_block(void);
+
+/*
  * reserve:
  *
  * An area of length bytes of the address space with nothing in it. Skips if there is none.

@@ -34,6 +34,7 @@ struct outcome {
 	volatile long deadline;		/* milliseconds after start */
 	unsigned int limit;		/* seconds that a stage gets */
 	unsigned int extra;		/* and what the size of the buffer adds */
+	bool too_large;			/* a buffer's size was more than the page allocator gives */
 	struct notes saw, unseen;
 	char stage[256];
 	char text[4096];
@@ -65,5 +66,14 @@ void dmabuf_print_notes(void);
 /* From here on the kernel is watched; then: whether it complained (WARN). */
 void dmabuf_watch_kernel(void);
 void dmabuf_kernel_must_be_quiet(void);
+
+/*
+ * dmabuf_excuse_allocator:
+ *
+ * A buffer could not be made, for want of a block as large as the page allocator never gives.
+ * Where the driver did not ask it to be silent it warned (WARN_ON_ONCE_GFP() in
+ * mm/page_alloc.c): no breach, neither here nor for a runner.
+ */
+void dmabuf_excuse_allocator(void);
 
 #endif /* DMABUF_OUTCOME_H */

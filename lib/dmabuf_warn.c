@@ -30,6 +30,22 @@ static unsigned long kernel_taints(void)
 	return strtoul(mask, NULL, 10) & TAINTS;
 }
 
+/* Of a report that is one of the page allocator's about a size, as a regex and in a line. */
+#define OF_A_SIZE	"^WARNING: .*mm/page_alloc\\.c:[0-9]+ .*__alloc_"
+
+static bool is_of_a_size(const char *line)
+{
+	const char *place = strstr(line, "mm/page_alloc.c:");
+
+	return place && strstr(place, "__alloc_");
+}
+
+void dmabuf_excuse_allocator(void)
+{
+	dmabuf_outcome->too_large = true;
+	igt_emit_ignore_dmesg_regex(OF_A_SIZE);
+}
+
 static unsigned long taints_before;
 static int kernel_log = -1;
 static bool warns_again = true;
@@ -59,9 +75,10 @@ void dmabuf_watch_kernel(void)
 /*
  * A WARN() or BUG() since then whose report says that it was in a process of this
  * test ("Comm:"): its first line; NULL if there is none. What others provoke, or
- * write to the log, is not for a verdict.
+ * write to the log, is not for a verdict. excused: whether there was one about a buffer's
+ * size, which is none.
  */
-static const char *kernel_complaint(void)
+static const char *kernel_complaint(bool *excused)
 {
 	static char record[8192], first[512];
 	char comm[32];
@@ -85,6 +102,10 @@ static const char *kernel_complaint(void)
 			inside = true;
 		}
 		ours = inside && strstr(text, comm);
+		if (ours && dmabuf_outcome->too_large && is_of_a_size(first)) {
+			*excused = true;
+			ours = inside = false;
+		}
 		if (!strncmp(text, ";---[ end trace", 15))
 			inside = false;
 	}
@@ -97,9 +118,14 @@ static const char *kernel_complaint(void)
  */
 void dmabuf_kernel_must_be_quiet(void)
 {
-	const char *complaint = kernel_complaint();
-	const unsigned long is_new = kernel_taints() & ~taints_before;
+	bool excused = false;
+	const char *complaint = kernel_complaint(&excused);
+	unsigned long is_new = kernel_taints() & ~taints_before;
 
+	if (excused && !complaint) {
+		is_new &= ~WARNED;
+		taints_before |= WARNED;
+	}
 	if (complaint || is_new)
 		warn_again();
 	/* By whatever way. */

@@ -173,6 +173,30 @@ static bool is_our_own_noise(const char *message)
 }
 
 /*
+ * The kernel's report of a warning is many lines, of which the second says what it is. One
+ * that was expected by that is expected whole. Called for each line of the log.
+ */
+static bool in_expected_report(const struct job_output *job, const char *at,
+			       const char *message, bool *expected)
+{
+	const char *next;
+	bool is;
+	char *line;
+	int level;
+
+	if (starts_with(message, "------------[ cut here ]", NULL)) {
+		next = kernel_message(next_line(at), &level);
+		line = next ? xstrndup(next, strchrnul(next, '\n') - next) : xstrdup("");
+		*expected = regex_list_match(&job->ignored, line);
+		free(line);
+	}
+	is = *expected;
+	if (starts_with(message, "---[ end trace", NULL))
+		*expected = false;
+	return is;
+}
+
+/*
  * The messages of the level asked for or worse between a part's own marks; those
  * of a dynamic part count where another subtest has not started since.
  */
@@ -184,7 +208,7 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 	char *text, *line = NULL;
 	size_t len, name_len = strlen(name);
 	FILE *f = open_memstream(&text, &len);
-	bool inside = false, elsewhere = false;
+	bool inside = false, elsewhere = false, expected = false;
 
 	for (const char *at = job->dmesg; *at; at = next_line(at)) {
 		const char *mark, *message, *rest;
@@ -209,7 +233,8 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 				inside = false;
 			continue;
 		}
-		if (inside && level <= worst_level && !is_our_own_noise(line) &&
+		if (!in_expected_report(job, at, message, &expected) && inside &&
+		    level <= worst_level && !is_our_own_noise(line) &&
 		    !regex_list_match(&job->ignored, line))
 			fprintf(f, "<%d> %s\n", level, line);
 	}

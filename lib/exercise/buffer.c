@@ -42,7 +42,7 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 	};
 	errno = ENOSPC;
 	if ((ex->exporter->max_size && size > ex->exporter->max_size) ||
-	    !ex->exporter->kind->alloc(ex->exporter, size, buf)) {
+	    !dmabuf_try_alloc(ex->exporter, size, buf)) {
 		int err = errno;
 
 		dmabuf_close(buf);

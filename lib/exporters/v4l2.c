@@ -81,21 +81,6 @@ static bool is_of_dma_helpers(int fd)
 	return !access(path, F_OK);
 }
 
-/* The largest block of the page allocator: a column of each size, in powers of two. */
-static size_t largest_block(void)
-{
-	FILE *f = fopen("/proc/buddyinfo", "re");
-	char line[1024] = "", *rest;
-	unsigned int columns = 0;
-
-	if (f && fgets(line, sizeof(line), f) && (rest = strstr(line, "zone")))
-		for (rest = strtok(rest + 5, " \n"); (rest = strtok(NULL, " \n")); )
-			columns++;
-	if (f)
-		fclose(f);
-	return columns ? page_size() << (columns - 1) : 0;
-}
-
 static void find_queue(const struct dmabuf_exporter_kind *kind, int fd, const char *path,
 		       const struct v4l2_capability *cap, const struct queue *queue)
 {

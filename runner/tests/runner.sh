@@ -138,6 +138,8 @@ if [ -w /dev/kmsg ] && [ -r /dev/kmsg ]; then
 	verdict kernel-warns-dynamic@a dmesg-warn
 	verdict kernel-warns-dynamic@b pass
 	verdict kernel-warns-expected pass
+	verdict kernel-report dmesg-warn 'cut here'
+	verdict kernel-report-expected pass
 	verdict kernel-notice pass
 fi
 case $(xmllint --xpath "string(//property[@name='kernel']/@value)" "$r/junit.xml") in

@@ -1216,6 +1216,7 @@ static const struct {
 	{ "after-move", after_move },
 	{ "own-file", own_file },
 	{ "rounds-up", makes_6_mib },
+	{ "one-block", obeying },
 	{ "not-held", not_held },
 	{ "lost-on-close", lost_on_close },
 	{ "never-freed", never_freed },

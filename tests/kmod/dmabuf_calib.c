@@ -132,6 +132,7 @@ enum calib_when {
 #define CALIB_EARLY_ZAPPED	BIT_ULL(32)
 #define CALIB_MKWRITE		BIT_ULL(33)	/* has a vm_ops->pfn_mkwrite */
 #define CALIB_WRITABLE		BIT_ULL(34)	/* entries for writing, where that is allowed */
+#define CALIB_ONE_BLOCK		BIT_ULL(35)	/* of the page allocator, or it warns */
 
 /**
  * struct calib_row - an exporter
@@ -176,6 +177,9 @@ static const struct calib_row calib_rows[] = {
 	  CALIB_FAULT, .flags = CALIB_OWN_FILE },
 	{ "rounds-up", NULL, "makes buffers of 6 MiB and more", CALIB_FAULT,
 	  .flags = CALIB_ROUNDS_UP },
+
+	{ "one-block", NULL, "one block of the page allocator, or that warns and it makes none",
+	  CALIB_FAULT, .flags = CALIB_ONE_BLOCK },
 
 	/* The mapping. */
 	{ "pages", "PFNMAP,SPECIAL,GUP,ACCOUNT", "normal pages at a fault",
@@ -456,6 +460,21 @@ static struct page **calib_alloc_pages(const struct calib_row *row, unsigned lon
 
 	if (!pages)
 		return NULL;
+	if (row->flags & CALIB_ONE_BLOCK) {
+		order = order_base_2(count);
+		page = alloc_pages(GFP_HIGHUSER | __GFP_ZERO, order);
+		if (!page) {
+			calib_free_pages(pages, count);
+			return NULL;
+		}
+		split_page(page, order);
+		for (j = 0; j < 1UL << order; j++)
+			if (j < count)
+				pages[j] = page + j;
+			else
+				__free_page(page + j);
+		return pages;
+	}
 	if (row->how == CALIB_HUGE)
 		order = pmd_order;
 	else if (row->flags & CALIB_CONTIGUOUS)
