@@ -51,6 +51,7 @@ enum { OUT, ERR, DMESG, JOURNAL, COMMS, NUM_FILES };
 struct run {
 	const struct settings *settings;
 	const struct job *job;
+	const char *subtests;	/* that are asked for; NULL: all */
 	const char *dynamic;	/* the dynamic subtests that are asked for, or NULL: all */
 	const char *prefix;	/* of the files' names */
 	int dir;
@@ -58,6 +59,7 @@ struct run {
 	int pipes[2];		/* stdout and stderr of the test */
 	int asked;		/* by the test, of its dynamic subtests; or -1 */
 	int pid, pidfd;
+	long long said;		/* so many bytes, by the test and the kernel */
 	char line[512];		/* of stdout, as far as it has come */
 	size_t line_len;
 	double start, subtest_start, last_activity, last_kmsg;
@@ -80,9 +82,23 @@ static void put(struct run *run, int file, const char *data, size_t len)
 		}
 		data += n;
 		len -= n;
+		if (file <= DMESG)
+			run->said += n;
 	}
 	if (run->settings->sync)
 		fdatasync(run->files[file]);
+}
+
+static bool says_too_much(const struct run *run)
+{
+	return run->settings->disk_usage_limit && run->said > run->settings->disk_usage_limit;
+}
+
+/* What it says, up to the limit. */
+static void put_said(struct run *run, int file, const char *data, size_t len)
+{
+	if (!says_too_much(run))
+		put(run, file, data, len);
 }
 
 static char *file_name(const struct run *run, int file)
@@ -136,7 +152,7 @@ static enum drained drain(struct run *run, int file)
 	if (n <= 0)
 		return AT_END;
 	run->last_activity = now();
-	put(run, file, data, n);
+	put_said(run, file, data, n);
 	if (run->settings->log_level == LOG_LEVEL_VERBOSE) {
 		fwrite(data, 1, n, stdout);
 		fflush(stdout);
@@ -162,7 +178,7 @@ static void drain_kmsg(struct run *run)
 
 	while (kmsg >= 0) {
 		if (sizeof(records) - len < KMSG_RECORD) {
-			put(run, DMESG, records, len);
+			put_said(run, DMESG, records, len);
 			len = 0;
 		}
 		n = read(kmsg, records + len, sizeof(records) - len);
@@ -173,7 +189,7 @@ static void drain_kmsg(struct run *run)
 	}
 	if (len) {
 		run->last_activity = now();
-		put(run, DMESG, records, len);
+		put_said(run, DMESG, records, len);
 	}
 }
 
@@ -206,6 +222,29 @@ static void answer(struct run *run)
 	}
 	close(run->asked);
 	run->asked = -1;
+}
+
+/* The command line of a test, up to a NULL. */
+static char **arguments(const struct run *run, char *path)
+{
+	const struct settings *s = run->settings;
+	char **argv = xrealloc(NULL, (6 + 2 * s->num_hooks) * sizeof(*argv)), **next = argv;
+
+	*next++ = path;
+	if (run->subtests) {
+		*next++ = (char *)"--run-subtest";
+		*next++ = xstrdup(run->subtests);
+	}
+	if (run->subtests && run->dynamic) {
+		*next++ = (char *)"--dynamic-subtest";
+		*next++ = xstrdup(run->dynamic);
+	}
+	for (size_t i = 0; i < s->num_hooks; i++) {
+		*next++ = (char *)"--hook";
+		*next++ = s->hooks[i];
+	}
+	*next = NULL;
+	return argv;
 }
 
 static void start(struct run *run)
@@ -247,13 +286,7 @@ static void start(struct run *run)
 		}
 		for (size_t i = 0; i < run->settings->num_env; i++)
 			putenv(run->settings->env[i]);
-		if (run->dynamic && run->job->subtests)
-			execl(path, path, "--run-subtest", run->job->subtests,
-			      "--dynamic-subtest", run->dynamic, NULL);
-		else if (run->job->subtests)
-			execl(path, path, "--run-subtest", run->job->subtests, NULL);
-		else
-			execl(path, path, NULL);
+		execv(path, arguments(run, path));
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		_exit(127);
 	}
@@ -371,6 +404,17 @@ static void open_files(struct run *run)
 		run->write_error = strerror(errno);
 }
 
+/* Where those look who ask why it has no verdict. */
+static void note_too_much(struct run *run)
+{
+	char *text = xasprintf("(runner:%d) CRITICAL: it was ended, for it said %lld bytes, and "
+			       "--disk-usage-limit is %lld\n", getpid(), run->said,
+			       run->settings->disk_usage_limit);
+
+	put(run, ERR, text, strlen(text));
+	free(text);
+}
+
 enum outcome { ENDED, TIMED_OUT, UNWRITTEN, INTERRUPTED };
 
 /* Runs one job; *exitcode is that of the test, or minus the signal that ended it. */
@@ -382,7 +426,7 @@ static enum outcome monitor(struct run *run, int *exitcode)
 	start(run);
 	/* The files may be far away: the test takes its time to start, too. */
 	open_files(run);
-	while (!ended && !interrupted && !run->write_error && !timed_out) {
+	while (!ended && !interrupted && !run->write_error && !timed_out && !says_too_much(run)) {
 		ended = wait_for_end(run, time_left(run));
 		timed_out = !ended && time_left(run) <= 0;
 	}
@@ -406,9 +450,11 @@ static enum outcome monitor(struct run *run, int *exitcode)
 
 	if (interrupted)
 		return run->write_error ? UNWRITTEN : INTERRUPTED;
-	*exitcode = timed_out ? -sig : WIFSIGNALED(status) ? -WTERMSIG(status) :
+	if (says_too_much(run))
+		note_too_much(run);
+	*exitcode = sig ? -sig : WIFSIGNALED(status) ? -WTERMSIG(status) :
 		    WEXITSTATUS(status);
-	if (timed_out && !ended)
+	if (!ended)
 		fprintf(stderr, "%s cannot be killed: it is stuck in the kernel (pid %d)\n",
 			run->job->binary, run->pid);
 	note(run, "%s:%d (%.3fs)\n", timed_out ? "timeout" : "exit", *exitcode,
@@ -482,41 +528,47 @@ static void close_job(struct run *run, int dirfd, const char *dir, bool keep)
 }
 
 /*
- * Which of a job's flakes failed, between commas; NULL if none did. A subtest that has
- * dynamic subtests is told by these.
+ * Asks for a job's flakes that failed; false if there are none. A subtest that has dynamic
+ * subtests is told by these.
  */
-static char *failed_flakes(const struct run *run)
+static bool ask_for_flakes(struct run *again, const struct run *run)
 {
 	struct run_results results = { .settings = *run->settings };
-	char *names = NULL;
+	struct words subtests = { }, dynamic = { };
+	bool whole = false;
 
 	if (!run->settings->known.flakes.count)
-		return NULL;
+		return false;
 	job_results_read(&results, run->job, run->dir, "");
 	expectations_apply(&run->settings->known, &results);
 	for (size_t i = 0; i < results.count; i++) {
 		const struct result *r = &results.results[i];
-		char *more;
 
 		if (r->expected != FLAKY)
 			continue;
-		more = xasprintf("%s%s%s", names ?: "", names ? "," : "", r->dynamic ?: "");
-		free(names);
-		names = more;
+		word(&subtests, r->subtest ?: "", strlen(r->subtest ?: ""));
+		if (r->dynamic)
+			word(&dynamic, r->dynamic, strlen(r->dynamic));
+		whole |= !r->dynamic;
 	}
-	return names;
+	if (run->job->subtests)
+		again->subtests = join_words(&subtests, ",");
+	if (!whole)
+		again->dynamic = join_words(&dynamic, ",");
+	return subtests.count;
 }
 
 /* A flake is run again, until it passes, and what that says is kept beside the rest. */
 static void run_flakes_again(const struct run *first)
 {
-	char *flakes = failed_flakes(first);
+	struct run asked = {
+		.settings = first->settings, .job = first->job, .dir = first->dir,
+	};
 
-	for (int n = 1; flakes && n <= MAX_TRIES && !interrupted; n++) {
-		struct run run = {
-			.settings = first->settings, .job = first->job, .dir = first->dir,
-			.dynamic = flakes[0] ? flakes : NULL,
-		};
+	if (!ask_for_flakes(&asked, first))
+		return;
+	for (int n = 1; n <= MAX_TRIES && !interrupted; n++) {
+		struct run run = asked;
 		char prefix[64];
 		int exitcode = 0;
 		bool passed;
@@ -531,7 +583,21 @@ static void run_flakes_again(const struct run *first)
 		if (passed)
 			break;
 	}
-	free(flakes);
+}
+
+/*
+ * What a process did not come to, since it died, another one will. There is a directory for
+ * each, so that whoever reads them need not know.
+ */
+static bool split_job(struct job_list *list, size_t i, int dirfd)
+{
+	const size_t before = list->count;
+	char *path = xasprintf("%zu/journal.txt", i), *journal = slurp(dirfd, path);
+
+	job_list_split(list, i, journal ?: "");
+	free(path);
+	free(journal);
+	return list->count == before || job_list_write(list, dirfd);
 }
 
 static void write_time(int dirfd, const char *file)
@@ -604,7 +670,27 @@ static const char *in_a_word(enum outcome outcome, int exitcode)
 	}
 }
 
-bool execute(const struct settings *settings, const struct job_list *list, int dirfd)
+/* Of several subtests in a process, those that it had come to have their verdicts. */
+static bool is_worth_keeping(const struct run *run, enum outcome outcome)
+{
+	struct stat journal;
+
+	return outcome == ENDED || outcome == TIMED_OUT ||
+	       (outcome == INTERRUPTED && run->subtests && strchr(run->subtests, ',') &&
+		!fstat(run->files[JOURNAL], &journal) && journal.st_size);
+}
+
+/* The command line asks for what the job list says. */
+static void ask_for(struct run *run, const struct job *job)
+{
+	const char *dynamic = strchr(job->subtests ?: "", '@');
+
+	run->job = job;
+	run->dynamic = dynamic ? dynamic + 1 : NULL;
+	run->subtests = job->subtests ? xstrndup(job->subtests, strcspn(job->subtests, "@")) : NULL;
+}
+
+bool execute(const struct settings *settings, struct job_list *list, int dirfd)
 {
 	const bool quiet = settings->log_level == LOG_LEVEL_QUIET;
 	double begin = now();
@@ -622,16 +708,19 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 	free(kernel_damage(settings));
 
 	for (size_t i = 0; i < list->count; i++) {
-		struct run run = { .settings = settings, .job = &list->jobs[i], .prefix = "",
-				   .dir = -1 };
+		struct run run = { .settings = settings, .prefix = "", .dir = -1 };
 		char dir[32];
 		enum outcome outcome;
 		int exitcode = 0;
 		char *damage;
 
 		snprintf(dir, sizeof(dir), "%zu", i);
-		if (settings->resume && !faccessat(dirfd, dir, F_OK, 0))
+		if (settings->resume && !faccessat(dirfd, dir, F_OK, 0)) {
+			if (!split_job(list, i, dirfd))
+				die("joblist.txt cannot be written: %s", strerror(errno));
 			continue;
+		}
+		ask_for(&run, &list->jobs[i]);
 		if (!done++)
 			first = i;
 		if (settings->overall_timeout && now() - begin > settings->overall_timeout) {
@@ -640,8 +729,11 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 			return false;
 		}
 		if (!quiet) {
-			printf("[%*zu/%zu] %s (%s) ", list->count > 99 ? 3 : 2, i + 1,
-			       list->count, run.job->binary, run.job->subtests ?: "");
+			const char *names = run.job->subtests ?: "";
+
+			printf("[%*zu/%zu] %s (%.80s%s) ", list->count > 99 ? 3 : 2, i + 1,
+			       list->count, run.job->binary, names,
+			       strlen(names) > 80 ? "..." : "");
 			fflush(stdout);
 		}
 
@@ -656,7 +748,7 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 					     exitcode != EXIT_ABORT))
 			run_flakes_again(&run);
 		/* What could not be written down has not been run: it will be again. */
-		close_job(&run, dirfd, dir, outcome == ENDED || outcome == TIMED_OUT);
+		close_job(&run, dirfd, dir, is_worth_keeping(&run, outcome));
 		if (outcome == UNWRITTEN || outcome == INTERRUPTED) {
 			fprintf(stderr, "\nStopped in %s (%s): %s\n", run.job->binary,
 				run.job->subtests ?: "", outcome == INTERRUPTED ?
@@ -673,6 +765,11 @@ bool execute(const struct settings *settings, const struct job_list *list, int d
 			fflush(stdout);
 		}
 
+		if (!split_job(list, i, dirfd)) {
+			fprintf(stderr, "joblist.txt cannot be written: %s\n", strerror(errno));
+			return false;
+		}
+		run.job = &list->jobs[i];
 		damage = exitcode == EXIT_ABORT ? xstrdup("the test asked for it (exit status 112)") :
 			 kernel_damage(settings);
 		if (damage) {

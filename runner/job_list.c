@@ -13,6 +13,9 @@
 /* What a binary without subtests answers when it is asked to list them. */
 #define EXIT_NO_SUBTESTS 79
 
+/* The kernel takes no argument of a program that is twice as long. */
+#define MAX_NAMES (64 << 10)
+
 static void add_job(struct job_list *list, const char *binary, const char *subtests)
 {
 	struct job *job = grow(list->jobs, list->count);
@@ -145,7 +148,8 @@ static void from_test_list(struct job_list *list, const struct settings *setting
 		line[strcspn(line, "#\r\n")] = 0;
 		word = strsep(&rest, "@");
 		binary = strsep(&rest, "@");
-		subtest = strsep(&rest, "@");
+		/* Its dynamic subtest with it, if there is one. */
+		subtest = rest;
 		if (!word[strspn(word, " \t")] && !binary)
 			continue;
 		if (strcmp(word, "igt") || !binary || !binary[0])
@@ -182,20 +186,85 @@ void job_list_create(struct job_list *list, const struct settings *settings)
 		die("no subtest is left to run: the filters match none");
 }
 
+static bool is_plain(const struct job *job)
+{
+	return job->subtests && !strpbrk(job->subtests, "@*?[!");
+}
+
+void job_list_join(struct job_list *list)
+{
+	struct job *last = NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct job *job = &list->jobs[i];
+
+		if (last && is_plain(last) && is_plain(job) && !strcmp(last->binary, job->binary) &&
+		    strlen(last->subtests) < MAX_NAMES) {
+			char *all = xasprintf("%s,%s", last->subtests, job->subtests);
+
+			free(last->subtests);
+			last->subtests = all;
+		} else {
+			last = &list->jobs[kept++];
+			*last = *job;
+		}
+	}
+	list->count = kept;
+}
+
+static void add_name(char **names, const char *name)
+{
+	char *more = *names ? xasprintf("%s,%s", *names, name) : xstrdup(name);
+
+	free(*names);
+	*names = more;
+}
+
+void job_list_split(struct job_list *list, size_t index, const char *journal)
+{
+	char *binary = list->jobs[index].binary, *names, *rest, *name, *done = NULL, *left = NULL;
+	struct words begun = { };
+	size_t known;
+
+	if (!is_plain(&list->jobs[index]) || !strchr(list->jobs[index].subtests, ','))
+		return;
+	for (const char *at = journal; *at; at = next_line(at))
+		word(&begun, at, strcspn(at, "\n"));
+	known = begun.count;
+	names = rest = list->jobs[index].subtests;
+	while ((name = strsep(&rest, ",")))
+		add_name(word(&begun, name, strlen(name)) < known ? &done : &left, name);
+	if (!done) {
+		rest = left;
+		add_name(&done, strsep(&rest, ","));
+		rest = xstrdup(rest);
+		free(left);
+		left = rest;
+	}
+	list->jobs[index].subtests = done;
+	if (left) {
+		add_job(list, binary, left);
+		for (size_t i = list->count - 1; i > index + 1; i--) {
+			const struct job last = list->jobs[i];
+
+			list->jobs[i] = list->jobs[i - 1];
+			list->jobs[i - 1] = last;
+		}
+	}
+	free(left);
+	free(names);
+	free_words(&begun);
+}
+
 bool job_list_write(const struct job_list *list, int dirfd)
 {
-	char *text;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-	bool ok;
+	FILE *f = create_file(dirfd, "joblist.txt");
 
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; f && i < list->count; i++)
 		fprintf(f, "%s%s%s\n", list->jobs[i].binary,
 			list->jobs[i].subtests ? " " : "", list->jobs[i].subtests ?: "");
-	fclose(f);
-	ok = spew(dirfd, "joblist.txt", "%s", text);
-	free(text);
-	return ok;
+	return f && replace_file(f, dirfd, "joblist.txt");
 }
 
 bool job_list_read(struct job_list *list, int dirfd)

@@ -241,7 +241,7 @@ static void free_log(struct log *log)
 }
 
 /* The results of one job, from i on; returns where the next one's begin. */
-static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirfd)
+static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirfd, bool *first)
 {
 	struct slice out[2], err[2];	/* what is left for subtests, and for the dynamic ones */
 	const size_t job = run->results[i].job;
@@ -266,7 +266,7 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 		const struct said *said = said_in(&log, r);
 		const bool dynamic = r->dynamic;
 		const char *next = next_name(run, i), *version, *part = r->dynamic ?: r->subtest;
-		char *key = result_key(r);
+		char *key;
 		struct slice o, e;
 
 		o = part ? take(&out[dynamic], part, next, dynamic) : out[0];
@@ -275,7 +275,11 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 			out[1] = o;
 			err[1] = e;
 		}
-		fprintf(f, "%s\n  ", i ? "," : "");
+		if (r->pruned)
+			continue;
+		fprintf(f, "%s\n  ", *first ? "" : ",");
+		*first = false;
+		key = result_key(r);
 		json_put_string(f, key, strlen(key));
 		fprintf(f, ": {\n   \"result\": \"%s\"", verdict_names[verdict_there(r)]);
 		put_field(f, "out", o.at, o.end - o.at);
@@ -320,7 +324,8 @@ static void put_totals(FILE *f, const struct run_results *run, const char *name,
 
 	sums[FAIL] = run->aborted && (!binary || !strcmp(binary, aborted));
 	for (size_t i = 0; i < run->count; i++)
-		sums[verdict_there(&run->results[i])] += !binary || !strcmp(run->results[i].binary, binary);
+		sums[verdict_there(&run->results[i])] += !run->results[i].pruned &&
+			(!binary || !strcmp(run->results[i].binary, binary));
 	fprintf(f, "  \"%s%s\": {", binary ? "igt@" : "", name);
 	for (enum verdict v = 0; v < NUM_VERDICTS; v++)
 		fprintf(f, "%s\"%s\": %zu", v ? ", " : "", verdict_names[v], sums[v]);
@@ -331,6 +336,7 @@ bool json_write(const struct run_results *run, int dirfd)
 {
 	FILE *f = create_file(dirfd, "results.json");
 	struct words binaries = { };
+	bool first = true;
 
 	if (!f)
 		return false;
@@ -349,7 +355,7 @@ bool json_write(const struct run_results *run, int dirfd)
 	put_time(f, "time_elapsed", run->start, run->end);
 	fputs(",\n \"tests\": {", f);
 	for (size_t i = 0; i < run->count; )
-		i = put_job(f, run, i, dirfd);
+		i = put_job(f, run, i, dirfd, &first);
 	put_aborted(f, run);
 	fputs("\n },\n \"totals\": {\n", f);
 	put_totals(f, run, "", NULL);

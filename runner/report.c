@@ -222,17 +222,20 @@ int report(const char *path, int dirfd, const char *expectations)
 {
 	static const char name[] = "report.txt";
 	struct run_results run;
+	int json_error = 0;
 	FILE *f;
 
 	read_all(&run, path, dirfd, expectations);
+	if (!json_write(&run, dirfd))
+		json_error = errno;
+	results_prune(&run);
 	print_safely(stdout, print_short, &run);
 	fflush(stdout);
 	f = create_file(dirfd, name);
 	if (f)
 		print_safely(f, print_all, &run);
-	if (!f || !replace_file(f, dirfd, name) || !junit_write(&run, dirfd) ||
-	    !json_write(&run, dirfd))
-		die("%s: the report cannot be written: %s", path, strerror(errno));
+	if (!f || !replace_file(f, dirfd, name) || !junit_write(&run, dirfd) || json_error)
+		die("%s: the report cannot be written: %s", path, strerror(json_error ?: errno));
 	printf("each failure, and what was not judged: %s/%s\n", path, name);
 	fflush(stdout);
 	return results_status(&run);
@@ -243,6 +246,7 @@ int report_ktap(const char *path, int dirfd, const char *expectations)
 	struct run_results run;
 
 	read_all(&run, path, dirfd, expectations);
+	results_prune(&run);
 	print_safely(stdout, ktap_print, &run);
 	fflush(stdout);
 	return results_status(&run);
@@ -259,6 +263,7 @@ int report_html(char **paths, int count, const char *html, const char *expectati
 		if (dirfd < 0)
 			die("%s: %s", paths[i], strerror(errno));
 		read_all(&runs[i], paths[i], dirfd, expectations);
+		results_prune(&runs[i]);
 		close(dirfd);
 		status = results_status(&runs[i]);
 		worst = status > worst ? status : worst;
@@ -285,6 +290,7 @@ int report_compare(const char *old, const char *new, const char *expectations)
 		if (dirfd < 0)
 			die("%s: %s", paths[i], strerror(errno));
 		read_all(&runs[i], paths[i], dirfd, NULL);
+		results_prune(&runs[i]);
 		close(dirfd);
 	}
 	if (expectations)
@@ -298,7 +304,7 @@ int report_compare(const char *old, const char *new, const char *expectations)
 	return worse;
 }
 
-int run_and_report(const struct settings *settings, const struct job_list *list,
+int run_and_report(const struct settings *settings, struct job_list *list,
 		   int dirfd)
 {
 	bool complete = execute(settings, list, dirfd);

@@ -30,7 +30,7 @@ int report_html(char **paths, int count, const char *html, const char *expectati
 int report_compare(const char *old, const char *new, const char *expectations);
 
 /* Runs what has not been run yet and reports on it, unless told not to. */
-int run_and_report(const struct settings *settings, const struct job_list *list,
+int run_and_report(const struct settings *settings, struct job_list *list,
 		   int dirfd);
 
 #endif /* RUNNER_REPORT_H */

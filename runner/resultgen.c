@@ -559,8 +559,11 @@ static void add_not_run(struct run_results *run, const struct job_output *job,
 
 	while ((name = strsep(&rest, ","))) {
 		enum verdict verdict = !any && !begun->count ? first : NOTRUN;
+		char *dynamic = strchr(name, '@');
 		bool known = begun->count && (!j->subtests || strpbrk(name, "*?[!"));
 
+		if (dynamic)
+			*dynamic = 0;
 		for (size_t i = 0; i < begun->count; i++)
 			known |= !strcmp(begun->words[i], name);
 		if (!known)
@@ -638,6 +641,54 @@ static void read_tries(struct run_results *run, size_t first, const struct job *
 	}
 }
 
+/* Of a subtest that is not pruned some dynamic one may be, and the other way round. */
+static void mark_pruned(struct run_results *run, const struct job_list *list)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct result *r = &run->results[i];
+		const struct job *job = &list->jobs[r->job];
+		const char *asked = strchr(job->subtests ?: "", '@');
+
+		switch (run->settings.prune_mode) {
+		case KEEP_DYNAMIC:
+			r->pruned = !r->dynamic && i + 1 < run->count && r[1].dynamic;
+			break;
+		case KEEP_SUBTESTS:
+			r->pruned = r->dynamic;
+			break;
+		case KEEP_REQUESTED:
+			r->pruned = asked ? !r->dynamic || strcmp(r->dynamic, asked + 1) : !!r->dynamic;
+			break;
+		case KEEP_ALL:
+			break;
+		}
+	}
+}
+
+void results_prune(struct run_results *run)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < run->count; i++) {
+		struct result *r = &run->results[i];
+		bool parts = false;
+
+		for (size_t j = i + 1; !r->dynamic && j < run->count && run->results[j].dynamic; j++)
+			parts |= !run->results[j].pruned;
+		if (r->pruned && !parts) {
+			free_result(r);
+			continue;
+		}
+		/* It stays as the name of its parts, which tell it. */
+		if (r->pruned) {
+			r->verdict = PASS;
+			r->expected = AS_IT_IS;
+		}
+		run->results[kept++] = *r;
+	}
+	run->count = kept;
+}
+
 static double read_time(int dirfd, const char *file)
 {
 	char *text = slurp(dirfd, file);
@@ -702,6 +753,7 @@ bool results_read(struct run_results *run, int dirfd)
 			run->results[j].job = i;
 		close(fd);
 	}
+	mark_pruned(run, &list);
 	return true;
 }
 

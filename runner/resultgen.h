@@ -40,6 +40,7 @@ struct result {
 	bool passed_again;	/* one of these times */
 	enum expected expected;
 	const char *fault;	/* the known one, if it is of one */
+	bool pruned;		/* by --prune-mode: not to be reported */
 };
 
 /* A whole results directory, in the order of its joblist.txt. */
@@ -62,6 +63,14 @@ struct run_results {
  * False if it is no results directory.
  */
 bool results_read(struct run_results *run, int dirfd);
+
+/*
+ * results_prune:
+ *
+ * Takes away what is marked as pruned. results.json has to be written before, for what is
+ * left out of it shows where the output of others ends.
+ */
+void results_prune(struct run_results *run);
 
 /*
  * results_status:

@@ -19,7 +19,7 @@
 
 /* What a runner writes, and so what --overwrite may delete. */
 static const char *const files[] = {
-	"joblist.txt", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
+	"joblist.txt", "joblist.txt.new", "hooks.txt", "hooks.txt.new", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
 	"environment.txt", "machine.txt", "report.txt", "report.txt.new",
 	"junit.xml", "junit.xml.new", "results.json", "results.json.new", NULL
 };
@@ -123,6 +123,8 @@ int main(int argc, char **argv)
 			       list.jobs[i].subtests ? "@" : "", list.jobs[i].subtests ?: "");
 		return 0;
 	}
+	if (settings.multiple_mode)
+		job_list_join(&list);
 	if (geteuid() && !settings.allow_non_root)
 		die("tests run as root; --allow-non-root runs what can be run without");
 
@@ -130,7 +132,7 @@ int main(int argc, char **argv)
 	if (!settings_write(&settings, dirfd) || !job_list_write(&list, dirfd))
 		die("%s: %s", settings.results_path, strerror(errno));
 	if (settings.dry_run) {
-		printf("%zu subtests; dmabuf_resume %s runs them\n", list.count,
+		printf("%zu jobs; dmabuf_resume %s runs them\n", list.count,
 		       settings.results_path);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "igt_hook.h"
 #include "igt_version.h"
 #include "settings.h"
 #include "util.h"
@@ -18,7 +19,8 @@
 enum {
 	OPT_ABORT = 0x100, OPT_TEST_LIST, OPT_IGNORE_MISSING, OPT_NON_ROOT,
 	OPT_INACTIVITY, OPT_PER_TEST, OPT_OVERALL, OPT_WARN_LEVEL, OPT_NO_REPORT,
-	OPT_EXPECTATIONS, OPT_SHARD, OPT_VERSION,
+	OPT_EXPECTATIONS, OPT_SHARD, OPT_VERSION, OPT_PRUNE, OPT_DISK_USAGE, OPT_HOOK,
+	OPT_HELP_HOOK, OPT_NOT_HERE,
 };
 
 static const struct option options[] = {
@@ -45,7 +47,30 @@ static const struct option options[] = {
 	{ "no-report", no_argument, NULL, OPT_NO_REPORT },
 	{ "expectations", required_argument, NULL, OPT_EXPECTATIONS },
 	{ "shard", required_argument, NULL, OPT_SHARD },
+	{ "multiple-mode", no_argument, NULL, 'm' },
+	{ "prune-mode", required_argument, NULL, OPT_PRUNE },
+	{ "disk-usage-limit", required_argument, NULL, OPT_DISK_USAGE },
+	{ "hook", required_argument, NULL, OPT_HOOK },
+	{ "help-hook", no_argument, NULL, OPT_HELP_HOOK },
+	{ "facts", no_argument, NULL, 'f' },
+	{ "kmemleak", optional_argument, NULL, 'k' },
+	{ "use-watchdog", no_argument, NULL, OPT_NOT_HERE },
+	{ "piglit-style-dmesg", no_argument, NULL, OPT_NOT_HERE },
+	{ "collect-code-cov", no_argument, NULL, OPT_NOT_HERE },
+	{ "coverage-per-test", no_argument, NULL, OPT_NOT_HERE },
+	{ "collect-script", required_argument, NULL, OPT_NOT_HERE },
 	{ }
+};
+
+/* Options of igt_runner that are known, and refused; dmabuf_runner(1) says the same. */
+static const struct { const char *name, *why; } not_here[] = {
+	{ "facts", "nothing notes which GPUs and modules come and go: dmabuf_find tells what is there" },
+	{ "kmemleak", "a scan takes longer than all tests: write to /sys/kernel/debug/kmemleak around the run" },
+	{ "use-watchdog", "nothing feeds a watchdog: have a daemon do that, and the machine is reset if it hangs" },
+	{ "piglit-style-dmesg", "its list is of what one driver says: choose by --dmesg-warn-level" },
+	{ "collect-code-cov", "coverage is of the kernel: collect it around the run, or by --hook" },
+	{ "coverage-per-test", "coverage is of the kernel: collect it around the run, or by --hook" },
+	{ "collect-script", "coverage is of the kernel: collect it around the run, or by --hook" },
 };
 
 static const char help[] =
@@ -65,6 +90,8 @@ static const char help[] =
 	"                               directory PATH has for it\n"
 	"      --ignore-missing         accepted and ignored, as igt_runner does\n"
 	"  -L, --list-all               print what would be run, and stop\n"
+	"  -m, --multiple-mode          run a binary's subtests in one process; what is behind\n"
+	"                               one that ends it, in another\n"
 	"  -d, --dry-run                prepare RESULTS for dmabuf_resume, and stop\n"
 	"  -o, --overwrite              delete an earlier run in RESULTS first\n"
 	"  -n, --name NAME              the run's name; default: that of RESULTS\n"
@@ -76,12 +103,22 @@ static const char help[] =
 	"      --per-test-timeout S     end a (dynamic) subtest after S seconds (120);\n"
 	"                               0: never\n"
 	"      --overall-timeout S      start nothing after S seconds\n"
+	"      --disk-usage-limit N     end a test that, with the kernel, has said more than N\n"
+	"                               bytes, or with k, M or G behind N, of these\n"
 	"      --abort-on-monitored-error[=taint,lockdep,all]\n"
 	"                               stop when the kernel is found damaged after a test\n"
 	"      --dmesg-warn-level N     kernel messages of this level or worse (4, a\n"
 	"                               warning) turn a pass into a dmesg-warn\n"
+	"      --prune-mode MODE        what is left of results: keep-all (the default),\n"
+	"                               keep-subtests, without dynamic subtests,\n"
+	"                               keep-dynamic-subtests or keep-dynamic, without\n"
+	"                               subtests that have such, keep-requested\n"
+	"      --hook HOOK              have each test run a command where it begins or ends\n"
+	"      --help-hook              print what HOOK is\n"
 	"      --no-report              leave the report to dmabuf_results\n"
 	"      --version, -h, --help\n"
+	"Not here, and dmabuf_runner(1) says why: --facts, -f, --kmemleak, -k, --use-watchdog,\n"
+	"--piglit-style-dmesg, --collect-code-cov, --coverage-per-test, --collect-script\n"
 	"\n"
 	"Exit status: 0 everything ran and nothing failed; 1 something failed; 2 it could\n"
 	"not run, or not to the end.\n";
@@ -122,6 +159,54 @@ static int number(const char *option, const char *arg)
 	return n;
 }
 
+/* "10M", as igt_runner takes it: in powers of 1024. */
+static long long bytes(const char *arg)
+{
+	static const char units[] = "kMG";
+	long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoll(arg, &end, 10);
+	if (end != arg && *end && !end[1] && strchr(units, *end == 'K' ? 'k' : *end)) {
+		const int shift = 10 * (strchr(units, *end == 'K' ? 'k' : *end) - units + 1);
+
+		if (n >> (62 - shift))
+			n = -1;
+		else
+			n <<= shift;
+		end++;
+	}
+	if (end == arg || *end || n < 0 || errno)
+		die("--disk-usage-limit takes a whole number and k, M, G or nothing, not '%s'", arg);
+	return n;
+}
+
+static enum prune_mode prune_mode(const char *arg)
+{
+	static const struct { const char *name; enum prune_mode mode; } modes[] = {
+		{ "keep-dynamic-subtests", KEEP_DYNAMIC }, { "keep-dynamic", KEEP_DYNAMIC },
+		{ "keep-subtests", KEEP_SUBTESTS }, { "keep-all", KEEP_ALL },
+		{ "keep-requested", KEEP_REQUESTED },
+	};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(modes[i].name, arg))
+			return modes[i].mode;
+	die("--prune-mode takes keep-all, keep-subtests, keep-dynamic-subtests or keep-requested, not '%s'",
+	    arg);
+}
+
+static void refuse(const char *name) __attribute__((noreturn));
+static void refuse(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(not_here[i].name, name))
+		i++;
+	die("--%s is igt_runner's, and not here: %s", name, not_here[i].why);
+}
+
 static void shard(struct settings *s, const char *arg)
 {
 	char end;
@@ -135,7 +220,7 @@ static unsigned int abort_conditions(const char *arg)
 {
 	static const struct { const char *name; unsigned int mask; } conditions[] = {
 		{ "taint", ABORT_TAINT }, { "lockdep", ABORT_LOCKDEP }, { "all", ABORT_ALL },
-		{ "", 0 },
+		{ "ping", 0 }, { "", 0 },
 	};
 	unsigned int mask = 0;
 	char *copy = xstrdup(arg), *rest = copy, *word;
@@ -147,6 +232,9 @@ static unsigned int abort_conditions(const char *arg)
 			if (++i == sizeof(conditions) / sizeof(conditions[0]))
 				die("--abort-on-monitored-error knows taint, lockdep and all, not '%s'",
 				    word);
+		if (!strcmp(word, "ping"))
+			die("--abort-on-monitored-error=ping is igt_runner's, and not here: %s",
+			    "look from outside whether a machine still answers");
 		mask |= conditions[i].mask;
 	}
 	free(copy);
@@ -201,10 +289,11 @@ void settings_parse(struct settings *s, int argc, char **argv)
 	memset(s, 0, sizeof(*s));
 	s->per_test_timeout = PER_TEST_TIMEOUT;
 	s->dmesg_warn_level = 4;
+	s->prune_mode = KEEP_ALL;
 	s->argc = argc;
 	s->argv = argv;
 
-	while ((opt = getopt_long(argc, argv, "hn:dt:x:b:Losl:e:", options, &index)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hn:dt:x:b:Losl:e:mfk::", options, &index)) != -1) {
 		switch (opt) {
 		case 'h':
 			fputs(help, stdout);
@@ -271,6 +360,29 @@ void settings_parse(struct settings *s, int argc, char **argv)
 		case OPT_SHARD:
 			shard(s, optarg);
 			break;
+		case 'm':
+			s->multiple_mode = true;
+			break;
+		case OPT_PRUNE:
+			s->prune_mode = prune_mode(optarg);
+			break;
+		case OPT_DISK_USAGE:
+			s->disk_usage_limit = bytes(optarg);
+			break;
+		case OPT_HOOK:
+			if (!igt_hook_add(optarg))
+				die("'%s' is no hook; see --help-hook", optarg);
+			*grow(s->hooks, s->num_hooks) = xstrdup(optarg);
+			break;
+		case OPT_HELP_HOOK:
+			fputs(igt_hook_help, stdout);
+			exit(0);
+		case 'f':
+			refuse("facts");
+		case 'k':
+			refuse("kmemleak");
+		case OPT_NOT_HERE:
+			refuse(options[index].name);
 		case OPT_EXPECTATIONS:
 			s->expectations = absolute(optarg);
 			break;
@@ -306,7 +418,30 @@ void settings_parse(struct settings *s, int argc, char **argv)
 #define for_each_number(X) \
 	X(abort_mask) X(dry_run) X(allow_non_root) X(sync) X(log_level) X(overwrite) \
 	X(inactivity_timeout) X(per_test_timeout) X(overall_timeout) X(dmesg_warn_level) \
-	X(no_report)
+	X(multiple_mode) X(prune_mode) X(disk_usage_limit) X(no_report)
+
+/* A hook and an empty line, as igt_runner has it. */
+static const char hooks_file[] = "hooks.txt";
+
+static bool write_hooks(const struct settings *s, int dirfd)
+{
+	FILE *f = s->num_hooks ? create_file(dirfd, hooks_file) : NULL;
+
+	for (size_t i = 0; f && i < s->num_hooks; i++)
+		fprintf(f, "%s\n\n", s->hooks[i]);
+	return !s->num_hooks || (f && replace_file(f, dirfd, hooks_file));
+}
+
+static void read_hooks(struct settings *s, int dirfd)
+{
+	char *text = slurp(dirfd, hooks_file);
+
+	for (const char *at = text ?: "", *end; *at; at = end + strspn(end, "\n")) {
+		end = strstr(at, "\n\n") ?: strchr(at, 0);
+		*grow(s->hooks, s->num_hooks) = xstrndup(at, end - at);
+	}
+	free(text);
+}
 
 bool settings_write(const struct settings *s, int dirfd)
 {
@@ -316,11 +451,9 @@ bool settings_write(const struct settings *s, int dirfd)
 	bool ok;
 
 	fprintf(f, "name : %s\n", s->name);
-#define X(key) fprintf(f, #key " : %d\n", (int)s->key);
+#define X(key) fprintf(f, #key " : %lld\n", (long long)s->key);
 	for_each_number(X)
 #undef X
-	/* For igt_results, which else leaves out subtests that have dynamic parts. */
-	fprintf(f, "prune_mode : 2\n");
 	fprintf(f, "test_root : %s\nresults_path : %s\n", s->test_root, s->results_path);
 	for (size_t i = 0; i < s->num_env; i++)
 		fprintf(f, "environment : %s\n", s->env[i]);
@@ -334,7 +467,7 @@ bool settings_write(const struct settings *s, int dirfd)
 	for (int i = 0; i < s->argc; i++)
 		fprintf(f, "cmdline.argv[%d] : %s\n", i, s->argv[i]);
 	fclose(f);
-	ok = spew(dirfd, "metadata.txt", "%s", text);
+	ok = write_hooks(s, dirfd) && spew(dirfd, "metadata.txt", "%s", text);
 	free(text);
 	return ok;
 }
@@ -346,6 +479,7 @@ bool settings_read(struct settings *s, int dirfd)
 
 	memset(s, 0, sizeof(*s));
 	s->dmesg_warn_level = 4;
+	s->prune_mode = KEEP_ALL;
 	if (!text)
 		return false;
 	for (const char *at = text; *at; at = next_line(at)) {
@@ -371,13 +505,14 @@ bool settings_read(struct settings *s, int dirfd)
 			s->expectations = xstrdup(copy);
 		else if (!strcmp(key, "environment"))
 			*grow(s->env, s->num_env) = xstrdup(copy);
-#define X(number) else if (!strcmp(key, #number)) s->number = atoi(copy);
+#define X(number) else if (!strcmp(key, #number)) s->number = atoll(copy);
 		for_each_number(X)
 #undef X
 		free(key);
 		free(copy);
 	}
 	s->argc = argc;
+	read_hooks(s, dirfd);
 	free(text);
 	return s->test_root;
 }

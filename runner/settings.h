@@ -10,6 +10,9 @@
 
 enum log_level { LOG_LEVEL_NORMAL, LOG_LEVEL_QUIET, LOG_LEVEL_VERBOSE };
 
+/* What is left of the results, by igt_runner's numbers of it. */
+enum prune_mode { KEEP_DYNAMIC, KEEP_SUBTESTS, KEEP_ALL, KEEP_REQUESTED };
+
 #define ABORT_TAINT (1 << 0)
 #define ABORT_LOCKDEP (1 << 1)
 #define ABORT_ALL (ABORT_TAINT | ABORT_LOCKDEP)
@@ -19,6 +22,8 @@ struct settings {
 	char *name;
 	bool dry_run, allow_non_root, sync, overwrite, list_all, no_report;
 	bool resume;		/* pass over the jobs that have results */
+	bool multiple_mode;	/* subtests of a binary that follow each other share a process */
+	enum prune_mode prune_mode;
 	enum log_level log_level;
 	unsigned int abort_mask;
 	char *test_list;
@@ -28,9 +33,12 @@ struct settings {
 	struct expectations known;	/* by that, of the kernel that runs */
 	int inactivity_timeout, per_test_timeout, overall_timeout;
 	int dmesg_warn_level;
+	long long disk_usage_limit;	/* of a test's output and the kernel's, in bytes; 0: none */
 	char *test_root, *results_path;
 	char **env;		/* KEY=VALUE */
 	size_t num_env;
+	char **hooks;		/* for the --hook of each test */
+	size_t num_hooks;
 	int argc;
 	char **argv;
 };

@@ -138,6 +138,19 @@ size_t word(struct words *list, const char *s, size_t len)
 	return list->count - 1;
 }
 
+char *join_words(const struct words *list, const char *between)
+{
+	char *text = xstrdup("");
+
+	for (size_t i = 0; i < list->count; i++) {
+		char *more = xasprintf("%s%s%s", text, i ? between : "", list->words[i]);
+
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
 void free_words(struct words *list)
 {
 	for (size_t i = 0; i < list->count; i++)

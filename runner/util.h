@@ -46,6 +46,9 @@ size_t word(struct words *list, const char *s, size_t len);
 
 void free_words(struct words *list);
 
+/* All of them, with this between each two. */
+char *join_words(const struct words *list, const char *between);
+
 /* What a test printed must not drive the terminal: \xNN for each byte that may. */
 void put_printable(FILE *f, const char *text);
 

@@ -74,7 +74,7 @@ root=$work/root
 r=$work/r
 
 # Every way to end, in one run.
-status 1 'a run with failures' run --inactivity-timeout 3 "$root" "$r"
+status 1 'a run with failures' run --inactivity-timeout 3 -x '@several' "$root" "$r"
 says 'hangs) timeout'
 says '^hangs: timeout: it did not end'
 says '^some *part  [.]$'
@@ -393,6 +393,98 @@ for jobs in 'fake multi-*' fake 'fake multi-good,multi-bad,multi-warns,multi-las
 	verdict multi-last pass
 	verdict 'multi-*' none
 	verdict fake none
+done
+
+# Several subtests a process: what the end of one keeps from being run, another runs.
+status 1 'several subtests a process' run -o -m --per-test-timeout 1 -t '@several' "$root" "$r"
+if [ "$(cat "$r/joblist.txt")" = "$(printf '%s\n' 'fake several-1,several-hangs' \
+	'fake several-2,several-killed' 'fake several-3')" ]; then
+	ok
+else
+	bad 'the job list is not split where a process ended'; cat "$r/joblist.txt"
+fi
+verdict several-1 pass
+verdict several-hangs timeout
+verdict several-2 pass
+verdict several-killed incomplete
+verdict several-3 pass
+rm -r "$r"
+"$bin/dmabuf_runner" --allow-non-root -m -t '@several' "$root" "$r" > "$work/last" 2>&1 &
+pid=$!
+n=0
+while ! grep -qs hangs "$r/0/journal.txt" && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+kill -TERM $pid
+wait $pid
+check 'what one had come to is kept when it is interrupted' grep -q '^several-1' "$r/0/journal.txt"
+status 1 'resume runs the rest' "$bin/dmabuf_resume" "$r"
+verdict several-1 pass
+verdict several-hangs incomplete
+verdict several-3 pass
+verdict several-killed incomplete
+printf 'igt@core@pass\nigt@core@pass-too\nigt@core@dynamic-fails@good\n' > "$work/list"
+mkdir "$work/part"
+cp "$core" "$work/part/core"
+printf 'TESTLIST\ncore\nEND TESTLIST\n' > "$work/part/test-list.txt"
+status 0 'a dynamic subtest of a list' run -o -m --test-list "$work/list" "$work/part" "$r"
+check 'is asked for alone' test "$(cat "$r/joblist.txt")" = "$(printf 'core pass,pass-too\ncore dynamic-fails@good')"
+check 'and runs alone' test "$(grep -c '^Starting dynamic' "$r/1/out.txt")" -eq 1
+
+# What is left of results.
+left() {
+	want=$1
+	shift
+	run -o -l quiet "$@" "$work/part" "$r" > "$work/last" 2>&1
+	is=$(sed -n 's/^  "igt@core@\([^"]*\)": {$/\1/p' "$r/results.json" | tr '\n' ' ')
+	is="$is$(grep -c '^<testcase' "$r/junit.xml")"
+	if [ "$is" = "$want" ]; then ok; else bad "$* leaves '$is', not '$want'"; fi
+	"$bin/dmabuf_results" --ktap "$r" > "$work/last"
+	if [ "$(sed -n 's/^  1[.][.]//p' "$work/last")" = "$(grep -cE '^  (not )?ok ' "$work/last")" ]; then
+		ok
+	else
+		bad "$*: KTAP's plan"
+	fi
+}
+these='@(pass|dynamic-(skips|passes))$'
+parts='dynamic-skips@a dynamic-skips@b'
+more='dynamic-passes@n0 dynamic-passes@n1 dynamic-passes@n2'
+left "pass dynamic-skips $parts dynamic-passes $more 6" -t "$these"
+left "pass dynamic-skips $parts dynamic-passes $more 6" --prune-mode keep-all -t "$these"
+left 'pass dynamic-skips dynamic-passes 3' --prune-mode keep-subtests -t "$these"
+left 'pass dynamic-skips dynamic-passes 3' --prune-mode keep-requested -t "$these"
+left "pass $parts $more 6" --prune-mode keep-dynamic -t "$these"
+left "pass $parts $more 6" --prune-mode keep-dynamic-subtests -t "$these"
+printf 'igt@core@pass\nigt@core@dynamic-passes@n1\n' > "$work/list"
+left 'pass dynamic-passes@n1 2' --prune-mode keep-requested --test-list "$work/list"
+status 2 'a prune mode' run --prune-mode all "$root" "$work/n"
+says "not 'all'"
+
+# Hooks are the tests'.
+status 0 'a hook' run -o --hook "echo hooked >>$work/hooked" -t '@ok$' "$root" "$r"
+check 'it is given to the test' grep -q hooked "$work/hooked"
+run -o -d --hook "echo hooked >>$work/hooked" --hook '*:true' -t '@ok$' "$root" "$r" > /dev/null
+status 0 'resume with a hook' "$bin/dmabuf_resume" "$r"
+check 'has it, too' test "$(wc -l < "$work/hooked")" -eq 2
+status 2 'a hook that is none' run --hook 'now:true' "$root" "$work/n"
+says "'now:true' is no hook"
+status 0 'what hooks there are' run --help-hook
+says post-dyn-subtest
+
+# A test that says too much.
+status 1 'a limit for what is said' run -o --disk-usage-limit 64k -t '@(floods|ok)$' "$root" "$r"
+verdict ok pass
+verdict floods incomplete 'disk-usage-limit is 65536'
+check 'no more is kept' test "$(wc -c < "$r/1/out.txt")" -lt 100000
+status 0 'a limit that is not reached' run -o --disk-usage-limit 1M -t '@ok$' "$root" "$r"
+for n in 1x k -1 1kk 99999999999G; do
+	status 2 "a limit of $n" run --disk-usage-limit $n "$root" "$work/n"
+	says "not '$n'"
+done
+
+# What igt_runner does and this does not is said.
+for option in --facts -f --kmemleak -k -keach --use-watchdog --piglit-style-dmesg --collect-code-cov \
+	--coverage-per-test --collect-script=x --abort-on-monitored-error=ping; do
+	status 2 "$option" run $option "$root" "$work/n"
+	says "is igt_runner's, and not here: "
 done
 
 # Bad input: a message, status 2, and nothing made.
