@@ -125,8 +125,9 @@ extern const struct dmabuf_way *const dmabuf_ways[];
 /*
  * dmabuf_find_devices:
  *
- * Looks for exporters, of which DMABUF_EXPORTERS may choose some. For a fixture; never
- * skips or fails. A pattern that matches none of them is a warning.
+ * Looks for exporters, of which DMABUF_EXPORTERS may choose some: when they are first asked
+ * for, since to try all drivers takes longer than to say that a test cannot begin. For a
+ * fixture; never skips or fails. A pattern that matches none of them is a warning.
  */
 void dmabuf_find_devices(void);
 

@@ -7,6 +7,7 @@
 #include "dmabuf_gup.h"
 #include "dmabuf_memory.h"
 #include "dmabuf_proc.h"
+#include "exporters/drm.h"
 #include "gup/users.h"
 #include "igt.h"
 
@@ -129,7 +130,9 @@ static void prepare_page(const void *user)
 
 const char *gup_why_not(const struct gup_user *user)
 {
-	return dmabuf_limited_skips(prepare_page, user);
+	const char *why_not = user->driver ? drm_lacks_driver(user->driver) : NULL;
+
+	return why_not ?: dmabuf_limited_skips(prepare_page, user);
 }
 
 /* Whether it works here; says so if not. Outside of a block a child is to hang first. */

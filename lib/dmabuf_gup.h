@@ -47,6 +47,9 @@ struct gup_user {
 
 	bool may_hang;		/* setup, for one: on a file system of another machine's */
 
+	/* It is an ioctl of this DRM driver: without a device of it there is nothing to try. */
+	const char *driver;
+
 	/* Opens what the attempts need; skips if the facility is not there. */
 	void (*setup)(size_t length);
 

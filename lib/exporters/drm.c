@@ -93,14 +93,28 @@ const struct drm_card *drm_cards(void)
 	return cards;
 }
 
+const char *drm_lacks_driver(const char *driver)
+{
+	static char why[64];
+
+	for_each_drm_card(card)
+		if (!strcmp(card->driver, driver))
+			return NULL;
+	snprintf(why, sizeof(why), "no device of the driver %s", driver);
+	return why;
+}
+
 int drm_open_driver(const char *driver)
 {
+	const char *why_not = drm_lacks_driver(driver);
 	int fd = -1;
 
+	dmabuf_require(!why_not, "%s", why_not);
 	for_each_drm_card(card)
 		if (fd < 0 && !strcmp(card->driver, driver))
 			fd = drm_open_card(card->path);
-	dmabuf_require(fd >= 0, "no device of the driver %s", driver);
+	dmabuf_require(fd >= 0, "no device of the driver %s can be opened: %s", driver,
+		       strerror(errno));
 	return fd;
 }
 

@@ -11,6 +11,9 @@ struct dmabuf;
 /* Opens a card without becoming its master; -1 and errno if that fails. */
 int drm_open_card(const char *path);
 
+/* Why there is no card or accelerator of this driver (static); NULL if there is one. */
+const char *drm_lacks_driver(const char *driver);
+
 /* Opens the first card or accelerator of this driver; skips if there is none. */
 int drm_open_driver(const char *driver);
 

@@ -10,11 +10,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "amdgpu"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("amdgpu");
+	dev = drm_open_driver(DRIVER);
 }
 
 static ssize_t attempt(void *addr, size_t length)
@@ -37,6 +39,7 @@ const struct gup_user gup_amdgpu_userptr = {
 	.description = "DRM_IOCTL_AMDGPU_GEM_USERPTR, validated (mirrored by hmm_range_fault)",
 	.mirrors = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

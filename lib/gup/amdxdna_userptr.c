@@ -10,11 +10,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "amdxdna_accel_driver"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("amdxdna_accel_driver");
+	dev = drm_open_driver(DRIVER);
 	igt_emit_ignore_dmesg_regex("Failed to pin pages|Partially pinned pages");
 }
 
@@ -44,6 +46,7 @@ const struct gup_user gup_amdxdna_userptr = {
 	.description = "DRM_IOCTL_AMDXDNA_CREATE_BO of user memory (long-term pins by pin_user_pages_fast)",
 	.writes = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

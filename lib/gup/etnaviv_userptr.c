@@ -10,11 +10,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "etnaviv"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("etnaviv");
+	dev = drm_open_driver(DRIVER);
 }
 
 static ssize_t attempt(void *addr, size_t length)
@@ -41,6 +43,7 @@ const struct gup_user gup_etnaviv_userptr = {
 	.description = "DRM_IOCTL_ETNAVIV_GEM_USERPTR and CPU_PREP (long-term pins by pin_user_pages_fast)",
 	.writes = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

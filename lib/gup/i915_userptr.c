@@ -10,11 +10,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "i915"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("i915");
+	dev = drm_open_driver(DRIVER);
 }
 
 static ssize_t attempt(void *addr, size_t length)
@@ -41,6 +43,7 @@ const struct gup_user gup_i915_userptr = {
 	.writes = true,
 	.fast = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

@@ -10,11 +10,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "intel_vpu"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("intel_vpu");
+	dev = drm_open_driver(DRIVER);
 }
 
 static ssize_t attempt(void *addr, size_t length)
@@ -35,6 +37,7 @@ const struct gup_user gup_ivpu_userptr = {
 	.description = "DRM_IOCTL_IVPU_BO_CREATE_FROM_USERPTR (long-term pins by pin_user_pages_fast)",
 	.writes = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

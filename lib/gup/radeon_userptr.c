@@ -11,11 +11,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "radeon"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("radeon");
+	dev = drm_open_driver(DRIVER);
 	igt_emit_ignore_dmesg_regex("failed to pin userptr");
 }
 
@@ -37,6 +39,7 @@ const struct gup_user gup_radeon_userptr = {
 	.name = "radeon-userptr",
 	.description = "DRM_IOCTL_RADEON_GEM_USERPTR, validated (references by get_user_pages)",
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };

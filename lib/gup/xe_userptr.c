@@ -11,11 +11,13 @@
 #include "igt.h"
 #include "users.h"
 
+#define DRIVER "xe"
+
 static int dev;
 
 static void setup(size_t length)
 {
-	dev = drm_open_driver("xe");
+	dev = drm_open_driver(DRIVER);
 }
 
 /* More than any platform has. */
@@ -61,6 +63,7 @@ const struct gup_user gup_xe_userptr = {
 	.description = "DRM_IOCTL_XE_VM_BIND of user memory (mirrored by hmm_range_fault)",
 	.mirrors = true,
 	.by_fd_alone = true,
+	.driver = DRIVER,
 	.setup = setup,
 	.attempt = attempt,
 };
