@@ -83,14 +83,17 @@ static void add_word(char *words, size_t size, const char *word)
 		snprintf(words + used, size - used, "%s%s", used ? " " : "", word);
 }
 
-static void print_note(const char *kind, const struct note *note)
+/* A line of it is no longer than this. */
+#define NOTE_LINE (sizeof(struct note) + 64)
+
+static int print_note(char *text, size_t size, const char *kind, const struct note *note)
 {
 	char times[24] = "";
 
 	if (note->count > 1)
 		snprintf(times, sizeof(times), " (%u times)", note->count);
-	igt_info("%s: %s%s%s%s\n", kind, note->clauses, note->clauses[0] ? ": " : "",
-		 note->text, times);
+	return snprintf(text, size, "%s: %s%s%s%s\n", kind, note->clauses,
+			note->clauses[0] ? ": " : "", note->text, times);
 }
 
 static void take_note(const char *kind, struct notes *notes, const char *clauses,
@@ -114,12 +117,16 @@ static void take_note(const char *kind, struct notes *notes, const char *clauses
 					     strcmp(notes->note[i].text, note.text)))
 		i++;
 	/* Without a parent that prints them, or room: at once. */
-	if (!notes || i == most)
-		print_note(kind, &note);
-	else if (i < notes->count)
+	if (!notes || i == most) {
+		char line[NOTE_LINE];
+
+		print_note(line, sizeof(line), kind, &note);
+		igt_info("%s", line);
+	} else if (i < notes->count) {
 		notes->note[i].count++;
-	else
+	} else {
 		notes->note[notes->count++] = note;
+	}
 }
 
 void dmabuf_saw(const char *clauses, const char *fmt, ...)
@@ -142,16 +149,21 @@ void dmabuf_unseen(const char *clauses, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void print_notes(const char *kind, const struct notes *notes)
-{
-	for (unsigned int i = 0; i < notes->count; i++)
-		print_note(kind, &notes->note[i]);
-}
-
+/* At once: who reads the lines is woken for each text that is written. */
 void dmabuf_print_notes(void)
 {
-	print_notes("Saw", &dmabuf_outcome->saw);
-	print_notes("Unseen", &dmabuf_outcome->unseen);
+	static char text[2 * sizeof(struct notes) / sizeof(struct note) * NOTE_LINE];
+	const struct { const char *kind; const struct notes *notes; } all[] = {
+		{ "Saw", &dmabuf_outcome->saw }, { "Unseen", &dmabuf_outcome->unseen },
+	};
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (unsigned int n = 0; n < all[i].notes->count; n++)
+			used += print_note(text + used, sizeof(text) - used, all[i].kind,
+					   &all[i].notes->note[n]);
+	if (used)
+		igt_info("%s", text);
 }
 
 /* The innermost part that a skip ends. */
