@@ -34,9 +34,9 @@ size_t huge_page_size(void)
 
 size_t largest_block(void)
 {
-	FILE *f = fopen("/proc/buddyinfo", "re");
+	static unsigned int columns;
+	FILE *f = columns ? NULL : fopen("/proc/buddyinfo", "re");
 	char line[1024] = "", *rest;
-	unsigned int columns = 0;
 
 	if (f && fgets(line, sizeof(line), f) && (rest = strstr(line, "zone")))
 		for (rest = strtok(rest + 5, " \n"); (rest = strtok(NULL, " \n")); )

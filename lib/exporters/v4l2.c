@@ -66,12 +66,15 @@ static bool is_of_dma_helpers(int fd)
 	char path[96], module[PATH_MAX];
 	const char *name;
 	struct stat st;
+	ssize_t len;
 
 	if (fstat(fd, &st))
 		return false;
 	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/driver/module",
 		 major(st.st_rdev), minor(st.st_rdev));
-	if (!realpath(path, module))
+	len = readlink(path, module, sizeof(module) - 1);
+	module[len < 0 ? 0 : len] = 0;
+	if (!strrchr(module, '/'))
 		return false;
 	name = strrchr(module, '/') + 1;
 	snprintf(path, sizeof(path), "/sys/module/videobuf2_vmalloc/holders/%.32s", name);
