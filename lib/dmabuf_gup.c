@@ -128,17 +128,36 @@ static void prepare_page(const void *user)
 	gup_prepare(user, page_size());
 }
 
-const char *gup_why_not(const struct gup_user *user)
-{
-	const char *why_not = user->driver ? drm_lacks_driver(user->driver) : NULL;
+struct to_set_up {
+	const struct gup_user *user;
+	size_t length;
+};
 
-	return why_not ?: dmabuf_limited_skips(prepare_page, user);
+static void set_up(const void *arg)
+{
+	const struct to_set_up *s = arg;
+
+	s->user->setup(s->length);
+}
+
+const char *gup_why_not(const struct gup_user *user, size_t length)
+{
+	const struct to_set_up s = { user, length };
+	const char *why_not = user->driver ? drm_lacks_driver(user->driver) : NULL;
+	static char why[512];
+
+	if (!why_not)
+		why_not = dmabuf_limited_skips(prepare_page, user);
+	if (!why_not && user->lasts && dmabuf_skips(set_up, &s, why, sizeof(why)))
+		why_not = why;
+	return why_not;
 }
 
 /* Whether it works here; says so if not. Outside of a block a child is to hang first. */
 static bool works_here(const struct gup_user *user, bool in_block)
 {
-	const char *why_not = user->may_hang && !in_block ? gup_why_not(user) : NULL;
+	const char *why_not = user->may_hang && !in_block ? gup_why_not(user, page_size()) :
+			      NULL;
 	char why[512];
 
 	if (!why_not && !dmabuf_skips(prepare_page, user, why, sizeof(why)))
@@ -150,6 +169,7 @@ static bool works_here(const struct gup_user *user, bool in_block)
 const struct gup_user *const *gup_representatives(void)
 {
 	static const struct gup_user *found[sizeof(gup_users) / sizeof(gup_users[0])];
+	const struct gup_user *last = NULL;
 	static bool looked;
 	size_t count = 0;
 
@@ -157,8 +177,10 @@ const struct gup_user *const *gup_representatives(void)
 		return found;
 	looked = true;
 	for_each_gup_user(user)
-		if (user->stands_for_others && works_here(user, false))
-			found[count++] = user;
+		/* A set-up that has just been done does not hang: no child need try it again. */
+		if (user->stands_for_others &&
+		    works_here(user, last && user->lasts && last->setup == user->setup))
+			found[count++] = last = user;
 	return found;
 }
 

@@ -54,6 +54,12 @@ struct gup_user {
 	void (*setup)(size_t length);
 
 	/*
+	 * What setup() opened serves children of fork() as well, and it knows if it did so
+	 * before: gup_why_not() has it done once for all of them.
+	 */
+	bool lasts;
+
+	/*
 	 * Tries once to make the kernel pin [addr, addr + length) and undoes what
 	 * succeeded. Returns the bytes that were pinned or transferred, or -errno.
 	 */
@@ -104,9 +110,10 @@ void gup_prepare(const struct gup_user *user, size_t length);
  * gup_why_not:
  *
  * Why gup_prepare() skips for a page, tried in a child; NULL if it does not. Outside of
- * a dmabuf_limited() block: a test need not ask each exporter what works for none.
+ * a dmabuf_limited() block: a test need not ask each exporter what works for none. What lasts
+ * is set up for attempts of so many bytes.
  */
-const char *gup_why_not(const struct gup_user *user);
+const char *gup_why_not(const struct gup_user *user, size_t length);
 
 /*
  * gup_representatives:

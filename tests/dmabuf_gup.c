@@ -75,7 +75,7 @@ int dmabuf_main()
 					       way->clause);
 				igt_subtest_with_dynamic_f("%s-%s-%s", user->name, way->name,
 							   page_state_names[state]) {
-					const char *why_not = gup_why_not(user);
+					const char *why_not = gup_why_not(user, SIZE);
 
 					igt_require_f(!why_not, "%s\n", why_not);
 					dmabuf_dynamic(e, way, clauses)

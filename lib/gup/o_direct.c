@@ -135,6 +135,7 @@ const struct gup_user gup_o_direct_read = {
 	.stands_for_others = true,
 	.may_hang = true,
 	.setup = setup,
+	.lasts = true,
 	.attempt = read_into,
 };
 
@@ -145,6 +146,7 @@ const struct gup_user gup_o_direct_write = {
 	.stands_for_others = true,
 	.may_hang = true,
 	.setup = setup,
+	.lasts = true,
 	.attempt = write_from,
 };
 

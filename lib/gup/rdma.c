@@ -64,6 +64,8 @@ static void setup(size_t length)
 
 	/* Asking libibverbs would make the kernel load the RDMA core. */
 	dmabuf_require(!access("/sys/class/infiniband", F_OK), "no RDMA device");
+	if (pd)
+		return;
 	/* rxe logs every refusal, which is what is asked for here. */
 	igt_emit_ignore_dmesg_regex("rxe_reg_user_mr|Unable to pin memory region");
 	load();
@@ -195,6 +197,7 @@ const struct gup_user gup_rdma = {
 	.description = "ibv_reg_mr() for local and remote writing (long-term pins for writing by ib_umem_get)",
 	.writes = true,
 	.setup = setup,
+	.lasts = true,
 	.attempt = attempt_write,
 };
 
@@ -203,6 +206,7 @@ const struct gup_user gup_rdma_read = {
 	.description = "ibv_reg_mr() for remote reading alone (long-term pins for reading by ib_umem_get)",
 	.by_fd_alone = true,
 	.setup = setup,
+	.lasts = true,
 	.attempt = attempt_read,
 };
 
