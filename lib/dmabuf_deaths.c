@@ -52,8 +52,10 @@ const char *dmabuf_private_kills(const struct dmabuf *buf, const struct dmabuf_w
 
 	if (!path)
 		return NULL;
-	snprintf(driver, sizeof(driver), "%.*s: ",
-		 (int)(placement ? placement - name : strlen(name)), name);
+	/* What a driver imported is mapped by other code than what it made. */
+	snprintf(driver, sizeof(driver), "%.*s%s: ",
+		 (int)(placement ? placement - name : strlen(name)), name,
+		 buf->exporter->imports ? "-import" : "");
 	snprintf(what, sizeof(what), "a load from a private mapping of %s",
 		 dmabuf_mapping_name(buf, way));
 	if (find_line(path, driver, what, &line)) {

@@ -79,16 +79,23 @@ static const char *test_importer(void)
 
 /*
  * The first card whose own offset ioctl takes imported objects. Not the exporting card: it
- * would give back its own object. Other drivers are left alone: DRM_IOCTL_MODE_MAP_DUMB
- * refuses imported objects, and an import costs some of them (radeon without a GART) a
- * warning.
+ * would give back its own object; nor one that maps by itself, if there is another: what is
+ * wrong with that is found by DRIVER-import, and no fault of this exporter. Other drivers are
+ * left alone: DRM_IOCTL_MODE_MAP_DUMB refuses imported objects, and an import costs some of
+ * them (radeon without a GART) a warning.
  */
 static const struct drm_card *importer_for(const struct dmabuf_exporter *e)
 {
-	for_each_drm_card(card)
-		if (drm_gem_importer(card->driver) && strcmp(card->path, e->path))
-			return card;
-	return NULL;
+	const struct drm_card *found = NULL;
+
+	for_each_drm_card(card) {
+		const struct drm_gem_driver *d = drm_gem_importer(card->driver);
+
+		if (d && strcmp(card->path, e->path) &&
+		    (!found || (drm_gem_importer(found->driver)->by_itself && !d->by_itself)))
+			found = card;
+	}
+	return found;
 }
 
 static const char *no_import(const struct dmabuf_exporter *e)

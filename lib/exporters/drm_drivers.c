@@ -27,6 +27,7 @@
 		.create = GEM_CREATE(I915_GEM_CREATE, struct drm_i915_gem_create, size, handle), \
 		I915_OFFSET(how), \
 		.imports = true, \
+		.by_itself = true, \
 		.buffers = { { (buffer) } }, \
 	}
 
@@ -198,6 +199,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.create = GEM_CREATE(MSM_GEM_NEW, struct drm_msm_gem_new, size, handle),
 		.offset = GEM_OFFSET(MSM_GEM_INFO, struct drm_msm_gem_info, handle, value),
 		.imports = true,
+		.by_itself = true,	/* msm_gem_fault() */
 		.buffers = {
 			{ "wc", &(struct drm_msm_gem_new) { .flags = MSM_BO_WC } },
 			{ "cached", &(struct drm_msm_gem_new) { .flags = MSM_BO_CACHED } },
@@ -332,6 +334,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.create = GEM_CREATE(TEGRA_GEM_CREATE, struct drm_tegra_gem_create, size, handle),
 		.offset = GEM_OFFSET(TEGRA_GEM_MMAP, struct drm_tegra_gem_mmap, handle, offset),
 		.imports = true,
+		.by_itself = true,
 		.wild = true,	/* from 0 on, if there is no IOMMU (__tegra_gem_mmap()) */
 		.buffers = { { "bo" } },
 	},

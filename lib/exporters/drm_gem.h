@@ -77,7 +77,8 @@ struct drm_gem_driver {
 
 	bool parts;		/* it maps a part of the object, too, not the whole alone */
 	bool imports;		/* offset takes imported objects */
-	bool wild;		/* and maps memory of others for them */
+	bool by_itself;		/* and maps what it has of them, not by dma_buf_mmap() */
+	bool wild;		/* which may be memory of others */
 
 	/*
 	 * Each placement and caching mode with memory or mmap code of its own is an
