@@ -267,6 +267,9 @@ bool job_list_write(const struct job_list *list, int dirfd)
 	return f && replace_file(f, dirfd, "joblist.txt");
 }
 
+/* More than these are no run's. */
+#define MAX_JOBS 100000
+
 bool job_list_read(struct job_list *list, int dirfd)
 {
 	char *text = slurp(dirfd, "joblist.txt"), *rest = text, *line;
@@ -277,6 +280,8 @@ bool job_list_read(struct job_list *list, int dirfd)
 
 		if (binary[0])
 			add_job(list, binary, subtests);
+		if (list->count > MAX_JOBS)
+			die("joblist.txt has more than %d lines", MAX_JOBS);
 	}
 	free(text);
 	return list->count;

@@ -38,8 +38,17 @@ void json_put_string(FILE *f, const char *s, size_t len)
 	fputc('"', f);
 }
 
+/*
+ * Parts overlap: a test that dies among many of them must not fill the disk. Beyond so
+ * much of the file a field is no longer than that.
+ */
+#define MAX_JSON (256 << 20)
+#define SHORT_FIELD 1024
+
 static void put_field(FILE *f, const char *name, const char *s, size_t len)
 {
+	if (len > SHORT_FIELD && ftell(f) > MAX_JSON)
+		len = SHORT_FIELD;
 	fprintf(f, ",\n   \"%s\": ", name);
 	json_put_string(f, s, len);
 }
@@ -119,9 +128,14 @@ static const char *next_name(const struct run_results *run, size_t i)
 }
 
 /* What the kernel said in a part: all of it, and what of that warns. */
+struct text {
+	char *s;			/* NULL for nothing */
+	size_t len, room;
+};
+
 struct said {
 	char *subtest, *dynamic;	/* dynamic: NULL for the subtest itself */
-	char *all, *warnings;		/* NULL for nothing */
+	struct text all, warnings;
 };
 
 struct log {
@@ -129,12 +143,16 @@ struct log {
 	size_t count;
 };
 
-static void append(char **text, const char *line)
+static void append(struct text *text, const char *line)
 {
-	char *more = xasprintf("%s%s", *text ?: "", line);
+	const size_t len = strlen(line);
 
-	free(*text);
-	*text = more;
+	if (text->len + len >= text->room) {
+		text->room = 2 * (text->len + len + 1);
+		text->s = xrealloc(text->s, text->room);
+	}
+	memcpy(text->s + text->len, line, len + 1);
+	text->len += len;
 }
 
 /* Files under its name what was said so far, if it has one, and begins anew. */
@@ -145,10 +163,10 @@ static void file(struct log *log, struct said *said)
 		log->parts[log->count - 1].subtest = xstrdup(said->subtest);
 		log->parts[log->count - 1].dynamic = said->dynamic ? xstrdup(said->dynamic) : NULL;
 	} else {
-		free(said->all);
-		free(said->warnings);
+		free(said->all.s);
+		free(said->warnings.s);
 	}
-	said->all = said->warnings = NULL;
+	said->all = said->warnings = (struct text){ };
 }
 
 static void name(char **to, const char *from)
@@ -167,15 +185,20 @@ static void read_log(struct log *log, const char *text, int worst_level,
 	struct said subtest = { }, dynamic = { };
 
 	for (const char *at = text; *at; at = next_line(at)) {
-		const char *message = strchr(at, ';'), *end = strchrnul(at, '\n'), *mark;
+		const char *end = strchrnul(at, '\n'), *message = memchr(at, ';', end - at), *mark;
 		unsigned long long usec;
-		char *line, *formatted;
+		char *line, *formatted, *rest;
 		int level;
 
-		if (!isdigit((unsigned char)*at) || !message || message > end ||
-		    sscanf(at, "%d,%*u,%llu", &level, &usec) != 2)
+		/* "LEVEL,NUMBER,MICROSECONDS,-;TEXT"; sscanf() would look for the file's end. */
+		if (!isdigit((unsigned char)*at) || !message)
 			continue;
-		level &= 7;
+		level = strtol(at, &rest, 10) & 7;
+		if (*rest == ',')
+			strtoull(rest + 1, &rest, 10);
+		if (*rest != ',' || !isdigit((unsigned char)rest[1]))
+			continue;
+		usec = strtoull(rest + 1, NULL, 10);
 		line = xstrndup(message + 1, end - message - 1);
 		mark = starts_with(line, "[IGT] ", NULL) ? strstr(line, ": starting ") : NULL;
 		if (mark && starts_with(mark, ": starting subtest ", &mark)) {
@@ -234,8 +257,8 @@ static void free_log(struct log *log)
 	for (size_t i = 0; i < log->count; i++) {
 		free(log->parts[i].subtest);
 		free(log->parts[i].dynamic);
-		free(log->parts[i].all);
-		free(log->parts[i].warnings);
+		free(log->parts[i].all.s);
+		free(log->parts[i].warnings.s);
 	}
 	free(log->parts);
 }
@@ -253,7 +276,7 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 	for (int n = 0; n < 3; n++) {
 		char *path = xasprintf("%zu/%s", job, names[n]);
 
-		texts[n] = slurp(dirfd, path) ?: xstrdup("");
+		texts[n] = slurp_output(dirfd, path);
 		free(path);
 	}
 	find_ignored(&ignored, texts[2]);
@@ -284,9 +307,9 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 		fprintf(f, ": {\n   \"result\": \"%s\"", verdict_names[verdict_there(r)]);
 		put_field(f, "out", o.at, o.end - o.at);
 		put_field(f, "err", e.at, e.end - e.at);
-		put_field(f, "dmesg", said->all ?: "", strlen(said->all ?: ""));
-		if (said->warnings)
-			put_field(f, "dmesg-warnings", said->warnings, strlen(said->warnings));
+		put_field(f, "dmesg", said->all.s ?: "", said->all.len);
+		if (said->warnings.s)
+			put_field(f, "dmesg-warnings", said->warnings.s, said->warnings.len);
 		if (starts_with(texts[0], "IGT-Version: ", &version))
 			put_field(f, "igt-version", texts[0], strcspn(texts[0], "\n"));
 		if (has_time(o, r)) {

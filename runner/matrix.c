@@ -8,6 +8,10 @@
 
 #define COLUMNS 100
 
+/* A dying test may print what looks like any number of clauses. */
+#define MAX_COLUMNS 64
+#define MAX_CLAUSE 32
+
 /* Calls fn for each clause that a result judges. */
 #define for_each_clause(at, len, r) \
 	for (const char *at = (r)->clauses; \
@@ -95,12 +99,15 @@ void matrix_print(FILE *f, const struct run_results *run, size_t most)
 			continue;
 		word(&rows, r->dynamic, strlen(r->dynamic));
 		for_each_clause(at, len, r)
-			word(&columns, at, len);
+			if (columns.count < MAX_COLUMNS && len <= MAX_CLAUSE)
+				word(&columns, at, len);
 		if (strlen(r->dynamic) > width)
 			width = strlen(r->dynamic);
 	}
 	if (!rows.count)
 		return;
+	if (width > COLUMNS / 2)
+		width = COLUMNS / 2;
 
 	cells = xrealloc(NULL, rows.count * columns.count * sizeof(*cells));
 	memset(cells, 0, rows.count * columns.count * sizeof(*cells));
@@ -110,8 +117,10 @@ void matrix_print(FILE *f, const struct run_results *run, size_t most)
 		if (!r->dynamic || !r->clauses[0])
 			continue;
 		for_each_clause(at, len, r) {
-			size_t column = word(&columns, at, len);
+			size_t column = find_word(&columns, at, len);
 
+			if (column == columns.count)
+				continue;
 			cells[word(&rows, r->dynamic, strlen(r->dynamic)) * columns.count +
 			      column] |= matrix_judge(r, columns.words[column]);
 		}
@@ -181,11 +190,13 @@ static void add_unjudged(struct unjudged *all, const struct result *r, char *rea
 	free(reason);
 }
 
+#define MAX_REASONS 10000
+
 size_t unjudged_print(FILE *f, const struct run_results *run)
 {
 	struct unjudged all = { };
 
-	for (size_t i = 0; i < run->count; i++) {
+	for (size_t i = 0; i < run->count && all.reasons.count < MAX_REASONS; i++) {
 		const struct result *r = &run->results[i];
 		const char *text;
 
@@ -193,7 +204,8 @@ size_t unjudged_print(FILE *f, const struct run_results *run)
 			continue;
 		if (r->verdict == SKIP && r->message[0])
 			add_unjudged(&all, r, xstrdup(r->message));
-		for (const char *at = r->out; *at; at = next_line(at))
+		for (const char *at = r->out; *at && all.reasons.count < MAX_REASONS;
+		     at = next_line(at))
 			if (starts_with(at, "Unseen: ", &text))
 				add_unjudged(&all, r, xstrndup(text, strcspn(text, "\n")));
 	}

@@ -29,17 +29,25 @@ char *regex_list_add(struct regex_list *list, const char *pattern, int kind)
 	return NULL;
 }
 
+/* What takes more is no match; the library's own limit is ten million. */
+#define MAX_STEPS 100000
+
 static int match(const struct regex *regex, const char *s, uint32_t options)
 {
 	/* Which part matched is never asked. */
 	static pcre2_match_data *data;
+	static pcre2_match_context *context;
 
-	if (!data)
+	if (!data) {
 		data = pcre2_match_data_create(1, NULL);
-	if (!data)
-		die("out of memory");
+		context = pcre2_match_context_create(NULL);
+		if (!data || !context)
+			die("out of memory");
+		/* A test gives some of them, and has no time to lose for others. */
+		pcre2_set_match_limit(context, MAX_STEPS);
+	}
 	return pcre2_match(regex->code, (PCRE2_SPTR)s, PCRE2_ZERO_TERMINATED, 0, options, data,
-			   NULL);
+			   context);
 }
 
 bool regex_match(const struct regex *regex, const char *s)

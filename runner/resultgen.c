@@ -5,6 +5,7 @@
  * started and has none is incomplete, unless it ran out of time or aborted.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,10 @@ bool verdict_is_bad(enum verdict verdict)
 #define EXIT_INVALID 79
 #define EXIT_ABORT 112
 
+/* More than so many results of one job are no results, nor is what has a longer name. */
+#define MAX_RESULTS 10000
+#define MAX_NAME 512
+
 /* What a job left. */
 struct job_output {
 	char *out, *err, *dmesg, *journal;
@@ -38,6 +43,7 @@ struct job_output {
 	int exitcode;
 	double time;
 	struct regex_list ignored;	/* kernel messages that the test expected */
+	size_t end;			/* of its results, at most */
 };
 
 /* One kind of part of a job's output, by the lines that begin and end it. */
@@ -89,9 +95,16 @@ static char *cut(const char *text, const struct markers *m, const char *name,
 	return xstrndup(begin, end - begin);
 }
 
+/* Of what is said about a result beyond so much nothing more is read. */
+#define MAX_SAID (64 << 10)
+
 static char *join(char *lines, const char *line, size_t len, const char *between)
 {
-	char *all = xasprintf("%s%s%.*s", lines, lines[0] ? between : "", (int)len, line);
+	char *all;
+
+	if (strlen(lines) + len > MAX_SAID)
+		return lines;
+	all = xasprintf("%s%s%.*s", lines, lines[0] ? between : "", (int)len, line);
 
 	free(lines);
 	return all;
@@ -113,8 +126,12 @@ static char *cut_err(const char *err, const char *subtest)
 		if (starts_with(at, subtest_markers.result, NULL))
 			begin = next_line(at);
 	part = cut(begin, &subtest_markers, subtest, &result);
-	if (start && part)
-		part = join(xstrndup(begin, start - begin), part, strlen(part), "");
+	if (start && part) {
+		char *whole = xasprintf("%.*s%s", (int)(start - begin), begin, part);
+
+		free(part);
+		part = whole;
+	}
 	return part ?: xstrdup("");
 }
 
@@ -154,9 +171,9 @@ static const char *first_warning(const char *err)
 /* The text of a kernel log record; NULL if the line is none (a dictionary). */
 static const char *kernel_message(const char *line, int *level)
 {
-	const char *text = strchr(line, ';'), *end = strchrnul(line, '\n');
+	const char *text = memchr(line, ';', strcspn(line, "\n"));
 
-	if (!isdigit((unsigned char)line[0]) || !text || text > end)
+	if (!isdigit((unsigned char)line[0]) || !text)
 		return NULL;
 	*level = atoi(line) & 7;
 	return text + 1;
@@ -212,10 +229,14 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 
 	for (const char *at = job->dmesg; *at; at = next_line(at)) {
 		const char *mark, *message, *rest;
+		bool told;
 		int level;
 
 		message = kernel_message(at, &level);
 		if (!message)
+			continue;
+		told = in_expected_report(job, at, message, &expected);
+		if (!starts_with(message, "[IGT] ", NULL) && !(inside && level <= worst_level))
 			continue;
 		free(line);
 		line = xstrndup(message, strchrnul(message, '\n') - message);
@@ -233,8 +254,7 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 				inside = false;
 			continue;
 		}
-		if (!in_expected_report(job, at, message, &expected) && inside &&
-		    level <= worst_level && !is_our_own_noise(line) &&
+		if (!told && !is_our_own_noise(line) && ftell(f) < MAX_SAID &&
 		    !regex_list_match(&job->ignored, line))
 			fprintf(f, "<%d> %s\n", level, line);
 	}
@@ -249,12 +269,15 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
  */
 static const char *critical(const char *line)
 {
-	const char *end = strchrnul(line, '\n'), *at;
+	static const char mark[] = "CRITICAL: ";
+	const char *at;
 
 	if (line[0] == '[')
 		line += strspn(line, "[0123456789. ]");
-	at = strstr(line, "CRITICAL: ");
-	return line[0] == '(' && at && at < end ? at + strlen("CRITICAL: ") : NULL;
+	if (line[0] != '(')
+		return NULL;
+	at = memmem(line, strcspn(line, "\n"), mark, strlen(mark));
+	return at ? at + strlen(mark) : NULL;
 }
 
 static bool is_word_of(const char *words, const char *word, size_t len)
@@ -284,6 +307,16 @@ static char *inner_clause(const struct result *r)
 	return xstrndup(at, strcspn(at, ":\n"));
 }
 
+/* Of a line that is told, which may be all that a test printed. */
+#define MAX_LINE 4096
+
+static int line_length(const char *line)
+{
+	const size_t len = strcspn(line, "\n");
+
+	return len < MAX_LINE ? len : MAX_LINE;
+}
+
 /* What a failure says: "CLAUSE: rule" if it names one, and the evidence. */
 static void read_failure(struct result *r)
 {
@@ -295,7 +328,7 @@ static void read_failure(struct result *r)
 			break;		/* which says it all again */
 		if (!text || starts_with(text, "Test assertion failure function ", NULL))
 			continue;
-		len = strcspn(text, "\n");
+		len = line_length(text);
 		colon = strcspn(text, ":");
 		if (!r->message[0]) {
 			free(r->message);
@@ -331,12 +364,12 @@ static void read_skip(struct result *r)
 		       !starts_with(at, noise[i], NULL))
 			i++;
 		if (i == sizeof(noise) / sizeof(noise[0]) && *at != '\n')
-			r->message = join(r->message, at, strcspn(at, "\n"), " ");
+			r->message = join(r->message, at, line_length(at), " ");
 	}
 	/* Why nobody was asked, by the last who was not. */
 	if (!r->dynamic && not_asked) {
 		not_asked += strcspn(not_asked, " \n");
-		r->message = join(r->message, not_asked, strcspn(not_asked, "\n"), "");
+		r->message = join(r->message, not_asked, line_length(not_asked), "");
 	}
 }
 
@@ -346,7 +379,7 @@ static void read_words(struct result *r)
 
 	for (const char *at = r->out; !line && *at; at = next_line(at))
 		starts_with(at, "Clause: ", &line);
-	r->clauses = line ? xstrndup(line, strcspn(line, "\n")) : xstrdup("");
+	r->clauses = line ? xstrndup(line, line_length(line)) : xstrdup("");
 	r->broken = xstrdup("");
 	r->cause = xstrdup("");
 	r->message = xstrdup("");
@@ -364,15 +397,13 @@ static void read_words(struct result *r)
 	switch (r->verdict) {
 	case DMESG_WARN:
 	case DMESG_FAIL:
-		r->message = xasprintf("the kernel warned: %.*s", (int)strcspn(r->dmesg, "\n"),
-				       r->dmesg);
+		r->message = xasprintf("the kernel warned: %.*s", line_length(r->dmesg), r->dmesg);
 		free(r->evidence);
 		r->evidence = xstrdup(next_line(r->dmesg));
 		break;
 	case WARN:
 		line = first_warning(r->err) ?: "?";
-		r->message = xasprintf("it printed on stderr: %.*s", (int)strcspn(line, "\n"),
-				       line);
+		r->message = xasprintf("it printed on stderr: %.*s", line_length(line), line);
 		break;
 	case TIMEOUT:
 		r->message = xasprintf("it did not end within %.0f s and was killed", r->time);
@@ -396,6 +427,32 @@ static enum verdict unfinished(const struct job_output *job)
 	return job->exited && job->exitcode == EXIT_ABORT ? ABORT : INCOMPLETE;
 }
 
+/* What a whole run's texts take of the memory, and after that of each result's. */
+#define MAX_KEPT (64 << 20)
+#define SHORT_TEXT 1024
+
+/* Of a text that is too long its end, behind those of its lines that reports ask for. */
+static char *shorten(const char *text, size_t *kept)
+{
+	const size_t limit = *kept < MAX_KEPT ? MAX_SAID : SHORT_TEXT, len = strlen(text);
+	const char *end = text + (len > limit ? len - limit : 0);
+	char *notes = xstrdup(""), *whole;
+
+	while (end > text && (*end & 0xc0) == 0x80)
+		end--;
+	for (const char *at = text; at < end; at = next_line(at))
+		if (starts_with(at, "Saw: ", NULL) || starts_with(at, "Unseen: ", NULL) ||
+		    starts_with(at, "Follows: ", NULL))
+			notes = join(notes, at, next_line(at) - at, "");
+	if (strlen(notes) > limit)
+		notes[limit] = 0;
+	whole = end == text ? xstrdup(text) :
+		xasprintf("%s[the first %zu bytes are left out]\n%s", notes, end - text, end);
+	free(notes);
+	*kept += strlen(whole);
+	return whole;
+}
+
 /*
  * Adds the result of a subtest or of one of its dynamic parts: out and err are its
  * part of what was printed, line its result; without one, the verdict is the one
@@ -408,13 +465,16 @@ static void add(struct run_results *run, const struct job_output *job,
 {
 	const struct markers *m = dynamic ? &dynamic_markers : &subtest_markers;
 	const char *name = dynamic ?: subtest ?: "";
-	struct result *r = grow(run->results, run->count);
+	struct result *r;
 
+	if (run->count >= job->end)
+		return;
+	r = grow(run->results, run->count);
 	r->binary = xstrdup(j->binary);
 	r->subtest = subtest ? xstrdup(subtest) : NULL;
 	r->dynamic = dynamic ? xstrdup(dynamic) : NULL;
-	r->out = xstrdup(out);
-	r->err = xstrdup(err);
+	r->out = (char *)out;
+	r->err = (char *)err;
 	r->dmesg = kernel_warnings(job, subtest ?: "", dynamic,
 				   run->settings.dmesg_warn_level);
 
@@ -429,6 +489,9 @@ static void add(struct run_results *run, const struct job_output *job,
 	else if (r->dmesg[0] && r->verdict == FAIL)
 		r->verdict = DMESG_FAIL;
 	read_words(r);
+	r->out = shorten(out, &run->kept);
+	r->err = shorten(err, &run->kept);
+	run->kept += strlen(r->dmesg) + strlen(r->message) + strlen(r->evidence);
 }
 
 static void free_result(struct result *r)
@@ -457,7 +520,8 @@ static void add_subtest(struct run_results *run, const struct job_output *job,
 		const size_t before = seen.count;
 
 		/* One that comes twice counts once, the first time. */
-		if (!starts_with(at, dynamic_markers.start, &name) ||
+		if (!starts_with(at, dynamic_markers.start, &name) || run->count >= job->end ||
+		    strcspn(name, "\n") > MAX_NAME ||
 		    word(&seen, name, strcspn(name, "\n")) < before)
 			continue;
 		dynamic = seen.words[seen.count - 1];
@@ -492,6 +556,9 @@ static enum verdict by_exit(const struct job_output *job, bool has_subtests)
 	}
 }
 
+/* Each is looked for in each message. */
+#define MAX_IGNORED 100
+
 /* A regular expression may have any byte but the newline in it. */
 void find_ignored(struct regex_list *ignored, const char *dmesg)
 {
@@ -500,6 +567,8 @@ void find_ignored(struct regex_list *ignored, const char *dmesg)
 	for (const char *at = strstr(dmesg, mark); at; at = strstr(at, mark)) {
 		char *pattern;
 
+		if (ignored->count >= MAX_IGNORED)
+			return;
 		at += strlen(mark);
 		pattern = xstrndup(at, strcspn(at, "\n"));
 		free(regex_list_add(ignored, pattern, 0));
@@ -522,6 +591,12 @@ static void read_journal(struct job_output *job)
 	}
 }
 
+static void add_name(struct words *subtests, const char *name, size_t len)
+{
+	if (len && len <= MAX_NAME && subtests->count < MAX_RESULTS)
+		word(subtests, name, len);
+}
+
 /*
  * The subtests that began or had a result, whatever was asked for: the joblist may
  * have patterns, or no names, and a test may run another subtest.
@@ -535,7 +610,7 @@ static void find_subtests(const struct job_output *job, struct words *subtests)
 		if (!len || memchr(at, ' ', len) || starts_with(at, "timeout:", NULL) ||
 		    starts_with(at, "exit:", NULL))
 			continue;
-		word(subtests, at, len);
+		add_name(subtests, at, len);
 	}
 	for (const char *at = job->out; *at; at = next_line(at)) {
 		enum verdict verdict;
@@ -543,10 +618,10 @@ static void find_subtests(const struct job_output *job, struct words *subtests)
 		double time;
 
 		if (starts_with(at, subtest_markers.start, &name))
-			word(subtests, name, strcspn(name, "\n"));
+			add_name(subtests, name, strcspn(name, "\n"));
 		else if (starts_with(at, subtest_markers.result, &name) &&
 			 parse_result(name + strcspn(name, ": \n"), &verdict, &time))
-			word(subtests, name, strcspn(name, ":"));
+			add_name(subtests, name, strcspn(name, ":"));
 	}
 }
 
@@ -576,10 +651,10 @@ static void add_not_run(struct run_results *run, const struct job_output *job,
 
 static char *read_output(int dir, const char *prefix, const char *name)
 {
-	char *path = xasprintf("%s%s", prefix, name), *text = slurp(dir, path);
+	char *path = xasprintf("%s%s", prefix, name), *text = slurp_output(dir, path);
 
 	free(path);
-	return text ?: xstrdup("");
+	return text;
 }
 
 void job_results_read(struct run_results *run, const struct job *j, int dir, const char *prefix)
@@ -589,6 +664,7 @@ void job_results_read(struct run_results *run, const struct job *j, int dir, con
 		.err = read_output(dir, prefix, "err.txt"),
 		.dmesg = read_output(dir, prefix, "dmesg.txt"),
 		.journal = read_output(dir, prefix, "journal.txt"),
+		.end = run->count + MAX_RESULTS,
 	};
 	struct words begun = { };
 
@@ -598,6 +674,9 @@ void job_results_read(struct run_results *run, const struct job *j, int dir, con
 	for (size_t i = 0; i < begun.count; i++)
 		add_subtest(run, &job, j, begun.words[i]);
 	add_not_run(run, &job, j, &begun, by_exit(&job, j->subtests));
+	if (run->count == job.end)
+		fprintf(stderr, "%s has more than %d results, of which the rest is left out\n",
+			j->binary, MAX_RESULTS);
 	regex_list_free(&job.ignored);
 	free_words(&begun);
 	free(job.out);
@@ -715,10 +794,13 @@ static void read_uname(struct run_results *run, int dirfd)
 	free(uname);
 }
 
+/* More than these are no run's. */
+#define MAX_RUN 300000
+
 bool results_read(struct run_results *run, int dirfd)
 {
 	static const struct job_output none = {
-		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"",
+		.out = (char *)"", .err = (char *)"", .dmesg = (char *)"", .end = MAX_RUN,
 	};
 	static const struct words no_names;
 	struct job_list list;
@@ -739,8 +821,13 @@ bool results_read(struct run_results *run, int dirfd)
 		char dir[32];
 		int fd;
 
+		if (run->count >= MAX_RUN)
+			die("more than %d results", MAX_RUN);
 		snprintf(dir, sizeof(dir), "%zu", i);
 		fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		/* That it was not run is a verdict, too. */
+		if (fd < 0 && errno != ENOENT)
+			die("%s: %s", dir, strerror(errno));
 		if (fd < 0) {
 			add_not_run(run, &none, &list.jobs[i], &no_names, NOTRUN);
 			for (size_t j = first; j < run->count; j++)

@@ -48,6 +48,7 @@ struct run_results {
 	struct settings settings;
 	struct result *results;
 	size_t count;
+	size_t kept;		/* bytes of what was printed that are in memory */
 	char *uname;		/* uname.txt, or "" */
 	char *release, *arch;	/* of the kernel, by uname.txt; "unknown" without it */
 	char *machine;		/* machine.txt, or NULL */

@@ -483,10 +483,10 @@ bool settings_read(struct settings *s, int dirfd)
 	if (!text)
 		return false;
 	for (const char *at = text; *at; at = next_line(at)) {
-		const char *value = strstr(at, " : ");
+		const char *value = memmem(at, strcspn(at, "\n"), " : ", 3);
 		char *key, *copy;
 
-		if (!value || value > strchrnul(at, '\n'))
+		if (!value)
 			continue;
 		key = xstrndup(at, value - at);
 		value += 3;

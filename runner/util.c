@@ -59,6 +59,23 @@ char *xasprintf(const char *fmt, ...)
 	return s;
 }
 
+/* No file but what a test printed is larger. */
+#define MAX_FILE (16 << 20)
+
+/* Of what a test printed: beyond these, only its ends, and so much of the lines between. */
+#define MAX_OUTPUT (4 << 20)
+#define END_OF_OUTPUT (1 << 20)
+#define MAX_LINE 512
+
+static char *without_nul(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!text[i])
+			text[i] = '?';
+	text[len] = 0;
+	return text;
+}
+
 char *slurp(int dirfd, const char *path)
 {
 	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
@@ -73,17 +90,79 @@ char *slurp(int dirfd, const char *path)
 		len += n;
 		if (room - len < 4096)
 			text = xrealloc(text, room *= 2);
+		if (len > MAX_FILE) {
+			errno = EFBIG;
+			n = -1;
+			break;
+		}
 	}
 	close(fd);
 	if (n < 0) {
 		free(text);
 		return NULL;
 	}
-	for (size_t i = 0; i < len; i++)
-		if (!text[i])
-			text[i] = '?';
-	text[len] = 0;
-	return text;
+	return without_nul(text, len);
+}
+
+/* By which a test says where it is. */
+static bool is_mark(const char *line)
+{
+	return starts_with(line, "Starting ", NULL) || starts_with(line, "Subtest ", NULL) ||
+	       starts_with(line, "Dynamic subtest ", NULL) || starts_with(line, "exit:", NULL) ||
+	       starts_with(line, "timeout:", NULL) || strstr(line, ";[IGT] ");
+}
+
+/* The marks in the middle of a file, from where f is up to end. */
+static size_t read_marks(FILE *f, off_t end, char *to, size_t room)
+{
+	char line[MAX_LINE];
+	/* The first one's begin is elsewhere. */
+	size_t n = sizeof(line), len = 0;
+	int c;
+
+	for (off_t at = ftello(f); at < end && (c = getc_unlocked(f)) != EOF; at++) {
+		if (n < sizeof(line))
+			line[n++] = c ?: '?';
+		if (c != '\n')
+			continue;
+		if (n < sizeof(line) && len + n < room) {
+			line[n] = 0;
+			if (is_mark(line))
+				len = stpcpy(to + len, line) - to;
+		}
+		n = 0;
+	}
+	return len;
+}
+
+char *slurp_output(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
+	char *text;
+	size_t len;
+
+	if (!f && errno == ENOENT)
+		return xstrdup("");
+	if (!f || fstat(fd, &st))
+		die("%s: %s", path, strerror(errno));
+	if (st.st_size <= MAX_OUTPUT) {
+		text = xrealloc(NULL, st.st_size + 1);
+		len = fread(text, 1, st.st_size, f);
+	} else {
+		text = xrealloc(NULL, 3 * END_OF_OUTPUT + 100);
+		len = fread(text, 1, END_OF_OUTPUT, f);
+		len += sprintf(text + len, "\n[%lld bytes of this are left out]\n",
+			       (long long)st.st_size - 2 * END_OF_OUTPUT);
+		len += read_marks(f, st.st_size - END_OF_OUTPUT, text + len, END_OF_OUTPUT);
+		fseeko(f, st.st_size - END_OF_OUTPUT, SEEK_SET);
+		len += fread(text + len, 1, END_OF_OUTPUT, f);
+	}
+	if (ferror(f))
+		die("%s: %s", path, strerror(errno));
+	fclose(f);
+	return xrealloc(without_nul(text, len), len + 1);
 }
 
 bool spew(int dirfd, const char *path, const char *fmt, ...)
@@ -129,13 +208,22 @@ void lock_results(int dirfd, const char *path)
 		die("%s is in use by another runner", path);
 }
 
+size_t find_word(const struct words *list, const char *s, size_t len)
+{
+	size_t i = 0;
+
+	while (i < list->count && (strncmp(list->words[i], s, len) || list->words[i][len]))
+		i++;
+	return i;
+}
+
 size_t word(struct words *list, const char *s, size_t len)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (!strncmp(list->words[i], s, len) && !list->words[i][len])
-			return i;
-	*grow(list->words, list->count) = xstrndup(s, len);
-	return list->count - 1;
+	const size_t i = find_word(list, s, len);
+
+	if (i == list->count)
+		*grow(list->words, list->count) = xstrndup(s, len);
+	return i;
 }
 
 char *join_words(const struct words *list, const char *between)

@@ -31,6 +31,16 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 char *slurp(int dirfd, const char *path);
 
+/*
+ * slurp_output:
+ *
+ * The same of what a test printed, which may be more than there is memory for. Of a file
+ * above 4 MiB it is the first and the last MiB, and between them the lines by which a
+ * test says where it is, and how much is left out. Dies where there is a file that cannot
+ * be read: that it is empty would be a verdict.
+ */
+char *slurp_output(int dirfd, const char *path);
+
 /* Writes a whole small file below dirfd; false and errno if that fails. */
 bool spew(int dirfd, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -43,6 +53,9 @@ struct words {
 
 /* The index of a word, which is added if it is new. */
 size_t word(struct words *list, const char *s, size_t len);
+
+/* The same, without adding it: list->count if it is not there. */
+size_t find_word(const struct words *list, const char *s, size_t len);
 
 void free_words(struct words *list);
 
