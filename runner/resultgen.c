@@ -254,8 +254,8 @@ static char *kernel_warnings(const struct job_output *job, const char *subtest,
 				inside = false;
 			continue;
 		}
-		if (!told && !is_our_own_noise(line) && ftell(f) < MAX_SAID &&
-		    !regex_list_match(&job->ignored, line))
+		if (inside && level <= worst_level && !told && !is_our_own_noise(line) &&
+		    ftell(f) < MAX_SAID && !regex_list_match(&job->ignored, line))
 			fprintf(f, "<%d> %s\n", level, line);
 	}
 	free(line);

@@ -19,9 +19,8 @@
 
 /* What a runner writes, and so what --overwrite may delete. */
 static const char *const files[] = {
-	"joblist.txt", "joblist.txt.new", "hooks.txt", "hooks.txt.new", "uname.txt", "starttime.txt", "endtime.txt", "aborted.txt",
-	"environment.txt", "machine.txt", "report.txt", "report.txt.new",
-	"junit.xml", "junit.xml.new", "results.json", "results.json.new", NULL
+	"joblist.txt", "hooks.txt", "uname.txt", "starttime.txt", "endtime.txt",
+	"aborted.txt", "environment.txt", "machine.txt", "report.txt", "junit.xml", "results.json", NULL
 };
 static const char *const job_files[] = {
 	"out.txt", "err.txt", "dmesg.txt", "journal.txt", "comms", NULL
@@ -31,9 +30,12 @@ enum level { RESULTS, JOB, ATTACHMENTS };
 
 static bool is_file(const char *name, enum level level)
 {
-	const char *const *known = level == RESULTS ? files : job_files;
+	const char *const *known = level == RESULTS ? files : job_files, *rest;
 
-	while (*known && strcmp(*known, name))
+	/* What was not whole when the runner was killed is its own, too. */
+	if (starts_with(name, "metadata.txt.new", NULL))
+		return true;
+	while (*known && !(starts_with(name, *known, &rest) && (!*rest || !strcmp(rest, ".new"))))
 		known++;
 	return level == ATTACHMENTS || *known;
 }

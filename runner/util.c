@@ -167,19 +167,15 @@ char *slurp_output(int dirfd, const char *path)
 
 bool spew(int dirfd, const char *path, const char *fmt, ...)
 {
-	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	FILE *f = create_file(dirfd, path);
 	va_list ap;
-	bool ok;
 
-	if (fd < 0)
+	if (!f)
 		return false;
 	va_start(ap, fmt);
-	ok = vdprintf(fd, fmt, ap) >= 0;
+	vfprintf(f, fmt, ap);
 	va_end(ap);
-	/* What is written once is worth waiting for. */
-	if (ok)
-		fsync(fd);
-	return !close(fd) && ok;
+	return replace_file(f, dirfd, path);
 }
 
 FILE *create_file(int dirfd, const char *name)
@@ -194,10 +190,16 @@ FILE *create_file(int dirfd, const char *name)
 bool replace_file(FILE *f, int dirfd, const char *name)
 {
 	char *new = xasprintf("%s.new", name);
-	bool ok = !ferror(f);
+	/* What is written once is worth waiting for, and after a crash it must not be empty. */
+	bool ok = !fflush(f) && !ferror(f) && !fsync(fileno(f)) &&
+		  !renameat(dirfd, new, dirfd, name);
+	int why = errno;
 
-	ok = !fclose(f) && ok && !renameat(dirfd, new, dirfd, name);
+	fclose(f);
+	if (!ok)
+		unlinkat(dirfd, new, 0);
 	free(new);
+	errno = why;
 	return ok;
 }
 

@@ -41,7 +41,7 @@ char *slurp(int dirfd, const char *path);
  */
 char *slurp_output(int dirfd, const char *path);
 
-/* Writes a whole small file below dirfd; false and errno if that fails. */
+/* Writes a whole file below dirfd, or none; false and errno if that fails. */
 bool spew(int dirfd, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
