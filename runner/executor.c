@@ -247,21 +247,19 @@ static char **arguments(const struct run *run, char *path)
 	return argv;
 }
 
-static void start(struct run *run)
+/* False, and a write_error, if there is nothing to start it with. */
+static bool start(struct run *run)
 {
 	char *path = xasprintf("%s/%s", run->settings->test_root, run->job->binary);
-	int out[2], err[2], ask[2] = { -1, -1 }, runner = getpid();
+	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, ask[2] = { -1, -1 }, runner = getpid();
 
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		die("pipe: %s", strerror(errno));
-	if (settings_choose(run->settings) && run->job->subtests &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask))
-		die("socketpair: %s", strerror(errno));
 	run->start = run->subtest_start = run->last_activity = run->last_kmsg = now();
 	fflush(stdout);
-	run->pid = fork();
-	if (run->pid < 0)
-		die("fork: %s", strerror(errno));
+	run->pid = run->pidfd = -1;
+	if (!pipe2(out, O_CLOEXEC) && !pipe2(err, O_CLOEXEC) &&
+	    (!settings_choose(run->settings) || !run->job->subtests ||
+	     !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask)))
+		run->pid = fork();
 	if (!run->pid) {
 		int null = open("/dev/null", O_RDONLY);
 		sigset_t none;
@@ -290,20 +288,34 @@ static void start(struct run *run)
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		_exit(127);
 	}
-	setpgid(run->pid, run->pid);
-	run->pidfd = pidfd_open(run->pid, 0);
+	if (run->pid > 0) {
+		setpgid(run->pid, run->pid);
+		run->pidfd = pidfd_open(run->pid, 0);
+	}
 	if (run->pidfd < 0)
-		die("pidfd_open: %s (Linux 5.3 or newer is needed)", strerror(errno));
+		run->write_error = xasprintf("it cannot be started: %s", strerror(errno));
+	if (run->pidfd < 0 && run->pid > 0) {
+		kill(-run->pid, SIGKILL);
+		waitpid(run->pid, NULL, 0);
+	}
+	free(path);
 	close(out[1]);
 	close(err[1]);
 	if (ask[1] >= 0)
 		close(ask[1]);
+	if (run->pidfd < 0) {
+		close(out[0]);
+		close(err[0]);
+		if (ask[0] >= 0)
+			close(ask[0]);
+		return false;
+	}
 	run->asked = ask[0];
 	run->pipes[OUT] = out[0];
 	run->pipes[ERR] = err[0];
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	fcntl(err[0], F_SETFL, O_NONBLOCK);
-	free(path);
+	return true;
 }
 
 /* Seconds until the first of the limits that were given is reached. */
@@ -421,9 +433,10 @@ enum outcome { ENDED, TIMED_OUT, UNWRITTEN, INTERRUPTED };
 static enum outcome monitor(struct run *run, int *exitcode)
 {
 	bool ended = false, timed_out = false;
-	int status, sig = 0;
+	int status = 0, sig = 0;
 
-	start(run);
+	if (!start(run))
+		return UNWRITTEN;
 	/* The files may be far away: the test takes its time to start, too. */
 	open_files(run);
 	while (!ended && !interrupted && !run->write_error && !timed_out && !says_too_much(run)) {
