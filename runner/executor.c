@@ -23,6 +23,7 @@
 #include "executor.h"
 #include "expect.h"
 #include "job_list.h"
+#include "orphans.h"
 #include "resultgen.h"
 #include "settings.h"
 #include "util.h"
@@ -449,8 +450,12 @@ static enum outcome monitor(struct run *run, int *exitcode)
 	kill(-run->pid, SIGKILL);
 	if (ended)
 		waitpid(run->pid, &status, 0);
+	orphans_end();
 	for (int file = OUT; file <= ERR; file++) {
-		while (run->pipes[file] >= 0 && drain(run, file) == SOMETHING)
+		double until = now() + GRACE;
+
+		/* Who cannot be killed may still write. */
+		while (run->pipes[file] >= 0 && drain(run, file) == SOMETHING && now() < until)
 			;
 		close(run->pipes[file]);
 	}
@@ -719,6 +724,7 @@ bool execute(const struct settings *settings, struct job_list *list, int dirfd)
 	if (faccessat(dirfd, "starttime.txt", F_OK, 0))
 		write_time(dirfd, "starttime.txt");
 	free(kernel_damage(settings));
+	orphans_begin();
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct run run = { .settings = settings, .prefix = "", .dir = -1 };

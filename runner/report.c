@@ -18,6 +18,7 @@
 #include "junit.h"
 #include "ktap.h"
 #include "matrix.h"
+#include "orphans.h"
 #include "report.h"
 #include "resultgen.h"
 #include "util.h"
@@ -309,6 +310,7 @@ int run_and_report(const struct settings *settings, struct job_list *list,
 {
 	bool complete = execute(settings, list, dirfd);
 
+	orphans_finish();
 	if (settings->no_report)
 		return complete ? 0 : 2;
 	return report(settings->results_path, dirfd, settings->expectations);
