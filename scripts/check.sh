@@ -505,6 +505,22 @@ if [ -n "$lab" ]; then
 		"$work/igt/opt/igt/igt_results" "$work/every" >"$work/log" 2>&1
 		check 'also where each verdict is' \
 			scripts/compare-json.py "$work/every/results.json" "$work/ours.json"
+		# The options that farms use: none is unknown, and both mean the same by them.
+		"$work/igt/opt/igt/igt_runner" --help >"$work/their-help"
+		build/runner/dmabuf_runner --help >"$work/our-help"
+		check 'each option of igt_runner is done here, or named and refused' \
+			scripts/compare-options.py "$work/their-help" "$work/our-help" docs/man/dmabuf_runner.1
+		mkdir -p "$work/both/usr/bin" "$work/both/opt"
+		cp scripts/both-runners.sh "$work/both/usr/bin/"
+		cp -r "$work/fake" "$work/both/opt/"
+		runner/vm/run.sh --root "$stage" --root "$work/igt" --root "$work/both" \
+			--results "$work/options" -- both-runners.sh "/$tests" /opt/fake /results >"$work/log" 2>&1
+		for with in keep-all keep-subtests keep-dynamic-subtests keep-requested blocked-hooked limits damage; do
+			check "igt_runner and dmabuf_runner come to the same with $with" scripts/compare-json.py \
+				--verdicts "$work/options/$with/theirs/results.json" "$work/options/$with/ours/results.json"
+		done
+		check 'and run the same hooks' sh -c "
+			test -s '$work/options/ours-hooked' && diff '$work/options/theirs-hooked' '$work/options/ours-hooked'"
 		[ -z "$keep" ] || { rm -rf "$keep/igt_runner"; cp -r "$work/theirs" "$keep/igt_runner"; }
 	else
 		bad 'igt-gpu-tools cannot be fetched'
