@@ -73,7 +73,10 @@ static const struct result *find(const struct run_results *run, char **keys, con
 static const struct result *other(const struct run_results *run, char **keys,
 				  const struct result *r, const char *key)
 {
-	static const struct result absent = { .verdict = NOTRUN, .broken = "", .clauses = "" };
+	static char nothing[] = "";
+	static const struct result absent = {
+		.verdict = NOTRUN, .broken = nothing, .clauses = nothing,
+	};
 	const struct result *found = find(run, keys, key);
 	char *subtest;
 

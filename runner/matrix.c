@@ -12,13 +12,7 @@
 #define MAX_COLUMNS 64
 #define MAX_CLAUSE 32
 
-/* Calls fn for each clause that a result judges. */
-#define for_each_clause(at, len, r) \
-	for (const char *at = (r)->clauses; \
-	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
-		for (size_t len = strcspn(at, " "); len; len = 0)
-
-static const char *cell_name(unsigned int cell)
+const char *matrix_cell_name(unsigned int cell)
 {
 	if (cell & BROKEN)
 		return "FAIL";
@@ -154,7 +148,7 @@ void matrix_print(FILE *f, const struct run_results *run, size_t most)
 				continue;
 			fprintf(f, "%-*s", (int)width, rows.words[row]);
 			for (size_t i = first; i < last; i++) {
-				const char *cell = cell_name(cells[row * columns.count + i]);
+				const char *cell = matrix_cell_name(cells[row * columns.count + i]);
 
 				fprintf(f, "%*s%-*s", (int)gap, "", i + 1 < last ?
 					(int)column_width(columns.words[i]) : 0, cell);

@@ -12,6 +12,15 @@ enum {
 	SKIPPED = 1, HELD = 2, WARNED = 4, BROKEN = 8,
 };
 
+/* These bits in a word: FAIL, warn, pass, part, skip or ".". */
+const char *matrix_cell_name(unsigned int cell);
+
+/* Goes over the clauses that a result judges; at is one of len bytes. */
+#define for_each_clause(at, len, r) \
+	for (const char *at = (r)->clauses; \
+	     (at += strspn(at, " ")), *at; at += strcspn(at, " ")) \
+		for (size_t len = strcspn(at, " "); len; len = 0)
+
 unsigned int matrix_judge(const struct result *r, const char *clause);
 
 /*

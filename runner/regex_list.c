@@ -32,10 +32,11 @@ char *regex_list_add(struct regex_list *list, const char *pattern, int kind)
 /* What takes more is no match; the library's own limit is ten million. */
 #define MAX_STEPS 100000
 
+/* Of what matched, only where that begins and ends is asked. */
+static pcre2_match_data *data;
+
 static int match(const struct regex *regex, const char *s, uint32_t options)
 {
-	/* Which part matched is never asked. */
-	static pcre2_match_data *data;
 	static pcre2_match_context *context;
 
 	if (!data) {
@@ -68,6 +69,15 @@ const struct regex *regex_list_match(const struct regex_list *list, const char *
 		if (regex_match(&list->regexes[i], s))
 			return &list->regexes[i];
 	return NULL;
+}
+
+bool regex_list_reaches(const struct regex_list *list, const char *s, size_t offset)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (regex_match(&list->regexes[i], s) &&
+		    pcre2_get_ovector_pointer(data)[1] > offset)
+			return true;
+	return false;
 }
 
 void regex_list_free(struct regex_list *list)

@@ -33,6 +33,9 @@ bool regex_may_match(const struct regex *regex, const char *s);
 /* The first that matches; NULL if none does. */
 const struct regex *regex_list_match(const struct regex_list *list, const char *s);
 
+/* Whether there is one whose match goes further than so many bytes of the text. */
+bool regex_list_reaches(const struct regex_list *list, const char *s, size_t offset);
+
 void regex_list_free(struct regex_list *list);
 
 #endif /* RUNNER_REGEX_LIST_H */

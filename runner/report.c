@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "compare.h"
+#include "differences.h"
 #include "executor.h"
 #include "expect.h"
 #include "findings.h"
@@ -144,7 +145,7 @@ static void print_expected(FILE *f, const struct run_results *run, size_t most)
 	print_known(f, run);
 }
 
-static void print_sums(FILE *f, const struct run_results *run)
+static void print_sum_line(FILE *f, const struct run_results *run)
 {
 	size_t sums[NUM_VERDICTS] = { }, known = 0;
 
@@ -153,7 +154,7 @@ static void print_sums(FILE *f, const struct run_results *run)
 		if (!result_is_told_by_parts(run, i))
 			sums[run->results[i].verdict]++;
 	}
-	fprintf(f, "\nLinux %s, %s%s%s: ", run->release, run->arch, run->machine ? ", " : "",
+	fprintf(f, "Linux %s, %s%s%s: ", run->release, run->arch, run->machine ? ", " : "",
 		run->machine ?: "");
 	for (enum verdict v = 0, first = true; v < NUM_VERDICTS; v++) {
 		if (!sums[v])
@@ -166,6 +167,12 @@ static void print_sums(FILE *f, const struct run_results *run)
 	if (run->end > run->start)
 		fprintf(f, ", in %.1f s", run->end - run->start);
 	fputc('\n', f);
+}
+
+static void print_sums(FILE *f, const struct run_results *run)
+{
+	fputc('\n', f);
+	print_sum_line(f, run);
 }
 
 /* Printed so that it does nothing to the terminal. */
@@ -253,9 +260,9 @@ int report_ktap(const char *path, int dirfd, const char *expectations)
 	return results_status(&run);
 }
 
-int report_html(char **paths, int count, const char *html, const char *expectations)
+/* The worst of their statuses. */
+static int read_runs(struct run_results *runs, char **paths, int count, const char *expectations)
 {
-	struct run_results *runs = xrealloc(NULL, count * sizeof(*runs));
 	int worst = 0;
 
 	for (int i = 0; i < count; i++) {
@@ -269,6 +276,42 @@ int report_html(char **paths, int count, const char *html, const char *expectati
 		status = results_status(&runs[i]);
 		worst = status > worst ? status : worst;
 	}
+	return worst;
+}
+
+static void print_news(FILE *f, const struct run_results *run)
+{
+	struct findings findings;
+
+	print_sum_line(f, run);
+	findings_of(&findings, run, is_news);
+	findings_print(f, &findings);
+	print_those(f, run, IMPROVED, "expected to fail, and passed", NAMED);
+}
+
+int report_several(char **paths, int count, const char *expectations)
+{
+	struct run_results *runs = xrealloc(NULL, count * sizeof(*runs));
+	char **names = xrealloc(NULL, count * sizeof(*names));
+	int worst = read_runs(runs, paths, count, expectations);
+
+	for (int i = 0; i < count; i++) {
+		names[i] = basename(paths[i]);
+		printf("%s%s: ", i ? "\n" : "", names[i]);
+		print_safely(stdout, print_news, &runs[i]);
+	}
+	differences_print(stdout, runs, names, count);
+	fflush(stdout);
+	free(names);
+	free(runs);
+	return worst;
+}
+
+int report_html(char **paths, int count, const char *html, const char *expectations)
+{
+	struct run_results *runs = xrealloc(NULL, count * sizeof(*runs));
+	int worst = read_runs(runs, paths, count, expectations);
+
 	if (!html_write(runs, count, html))
 		die("%s: %s", html, strerror(errno));
 	free(runs);

@@ -29,6 +29,14 @@ int report_html(char **paths, int count, const char *html, const char *expectati
  */
 int report_compare(const char *old, const char *new, const char *expectations);
 
+/*
+ * report_several:
+ *
+ * Prints what was found in each of several results directories, by its name, and what
+ * differs between them; writes nothing. The worst of their statuses.
+ */
+int report_several(char **paths, int count, const char *expectations);
+
 /* Runs what has not been run yet and reports on it, unless told not to. */
 int run_and_report(const struct settings *settings, struct job_list *list,
 		   int dirfd);

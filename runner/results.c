@@ -13,10 +13,11 @@
 
 static const char help[] =
 	"Usage: dmabuf_results [--expectations PATH] [--ktap] RESULTS\n"
-	"       dmabuf_results [--expectations PATH] --html FILE RESULTS...\n"
+	"       dmabuf_results [--expectations PATH] [--html FILE] RESULTS...\n"
 	"       dmabuf_results [--expectations PATH] --compare OLD RESULTS\n"
 	"Prints what was found and the matrix of a results directory of igt_runner or\n"
-	"dmabuf_runner, and writes report.txt, junit.xml and results.json in it.\n"
+	"dmabuf_runner, and writes report.txt, junit.xml and results.json in it. Of several\n"
+	"it prints what was found and where they differ, and writes nothing.\n"
 	"\n"
 	"  --expectations PATH  what is known of the kernel, by PATH-fails.txt and\n"
 	"                       PATH-flakes.txt, or by what the directory PATH has for it\n"
@@ -67,6 +68,8 @@ int main(int argc, char **argv)
 	}
 	if (html && optind < argc)
 		return report_html(argv + optind, argc - optind, html, expectations);
+	if (optind + 1 < argc && !ktap)
+		return report_several(argv + optind, argc - optind, expectations);
 	if (optind + 1 != argc)
 		die("RESULTS is needed; see --help");
 	path = argv[optind];

@@ -25,8 +25,7 @@ both() {
 cat >/tmp/list <<END
 igt@dmabuf_vma@vmflags-fd
 igt@dmabuf_vma@rss-fd
-igt@dmabuf_ro@fd
-igt@dmabuf_cpu@readwrite-fd
+igt@dmabuf_ro@fd@heap-system
 END
 for mode in keep-all keep-subtests keep-dynamic-subtests keep-requested; do
 	both "$mode" "$tests" -m --prune-mode $mode --test-list /tmp/list

@@ -44,6 +44,8 @@ NOT_RUN = {
     'scripts/run-tests.sh --module drivers/mine': READERS,
     'scripts/run-tests.sh --kernel source:7.2': 'check.sh --source: builds a kernel',
     'scripts/run-tests.sh --kernel debian:sid': WHOLE,
+    'scripts/run-tests.sh --kernel debian:trixie --kernel debian:sid': WHOLE,
+    'scripts/run-tests.sh --kernel debian:bookworm --kernel debian:trixie --kernel debian:sid': WHOLE,
     'scripts/run-tests.sh --kernel debian:trixie -o /tmp/new-6.12': WHOLE,
     'scripts/run-tests.sh --kernel debian:sid -o /tmp/new-7.2': WHOLE,
     'scripts/check-abi.py INCLUDE': 'check.sh does, with headers that it fetches',

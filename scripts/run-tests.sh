@@ -18,7 +18,9 @@ it, and leaves igt_runner's layout and junit.xml in results/.
                     bookworm-backports, sid, ...), debian:SUITE/FLAVOUR (16k, of
                     arm64), source:VERSION (built from Debian's
                     linux-source-VERSION with the lab's configuration), or the path
-                    of a bzImage (arm64: Image) or of a kernel's build tree
+                    of a bzImage (arm64: Image) or of a kernel's build tree. Given
+                    more than once, they run side by side as far as cores and memory
+                    allow, each with a folder below DIR, and there is one report
   --modules DIR     that image's modules
   --module FILE.ko  load this one too, before the tests (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
@@ -55,6 +57,7 @@ say() {
 source=$(cd "$(dirname "$0")/.." && pwd)
 arch=x86-64
 kernel=debian:trixie
+kernels=
 host=
 disruptive=
 build_only=
@@ -73,7 +76,21 @@ option() {
 $2
 "
 }
+# This script's own, but for the kernel and for where results go, likewise.
+own=
 while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel | -o | --help) ;;
+	--arch | --modules | --module | --expectations | --shard | -t | -x)
+		own="$own$1
+${2-}
+"
+		;;
+	*)
+		own="$own$1
+"
+		;;
+	esac
 	case $1 in
 	--help) usage; exit 0 ;;
 	--host) host=1; shift; continue ;;
@@ -99,6 +116,8 @@ while [ $# -gt 0 ]; do
 		;;
 	--kernel)
 		kernel=$2
+		kernels="$kernels$2
+"
 		case $2 in
 		source:*) from_source=1 ;;
 		esac
@@ -125,6 +144,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
+several=
+[ "$(printf %s "$kernels" | wc -l)" -le 1 ] || several=1
+[ -z "$several" ] || [ -z "$host$modules" ] || die "--host and --modules are for one kernel"
 [ -z "$disruptive" ] || [ -n "$host" ] || die "--disruptive is for --host; the lab always is"
 
 case $arch in
@@ -139,7 +161,8 @@ esac
 
 # ours DIR: an earlier run's results, or nothing
 ours() {
-	[ -z "$(ls -A "$1" 2>/dev/null)" ] || [ -e "$1/metadata.txt" ] || [ -e "$1/console.txt" ]
+	[ -z "$(ls -A "$1" 2>/dev/null)" ] || [ -e "$1/metadata.txt" ] ||
+		[ -e "$1/console.txt" ] || [ -e "$1/kernels.txt" ]
 }
 
 default=
@@ -198,7 +221,7 @@ trap 'caught HUP' HUP
 trap 'caught INT' INT
 trap 'caught TERM' TERM
 
-[ -n "$host$build_only" ] ||
+[ -n "$host$build_only$several" ] ||
 	job "$source/runner/vm/kernel.sh" --arch "$arch" ${modules:+--modules "$modules"} "$kernel" >"$tmp/kernel" || {
 	ended
 	exit 2
@@ -254,7 +277,10 @@ known=$expectations
 report=$stage$bin/dmabuf_results
 # The lab has a copy. This machine can have but one run at a time, which can be
 # resumed, so that it keeps the place and the lock.
-if [ -z "$host" ]; then
+if [ -n "$several" ]; then
+	report=$tmp/dmabuf_results
+	cp "$build/runner/dmabuf_results" "$report"
+elif [ -z "$host" ]; then
 	cp -a "$stage" "$tmp/stage"
 	stage=$tmp/stage
 	report=$tmp/dmabuf_results
@@ -280,7 +306,7 @@ made=
 moved=
 if [ -n "$default" ] && [ -n "$(ls -A results 2>/dev/null)" ]; then
 	claim results
-	if [ -e results/joblist.txt ]; then
+	if [ -e results/joblist.txt ] || [ -e results/kernels.txt ]; then
 		rm -rf results.old
 		mv results results.old
 		moved=1
@@ -299,6 +325,100 @@ if [ -n "$host" ]; then
 	exec 8<&-
 else
 	exec 9<&-
+fi
+
+# So many guests side by side: each has two CPUs if there are more, and QEMU needs memory
+# beside that of the guest.
+at_once() {
+	n=$(nproc)
+	[ "$n" -le 2 ] || n=$((n / 2))
+	memory=$(awk '/^MemAvailable:/ { print int($2 / 3145728) }' /proc/meminfo)
+	[ "$n" -le "$memory" ] || n=$memory
+	[ "$n" -ge 1 ] || n=1
+	echo "$n"
+}
+
+# one NAME KERNEL: this script again. A signal is passed on to it by all_end.
+one() {
+	trap : HUP TERM
+	IFS='
+'
+	set -f
+	# shellcheck disable=SC2086 # a word a line
+	"$source/scripts/run-tests.sh" $own --kernel "$2" -o "$results/$1" &
+	set +f
+	unset IFS
+	pid=$!
+	echo $pid >"$tmp/$1.pid"
+	[ ! -e "$tmp/ended" ] || kill $pid 2>/dev/null || :
+	name=$1
+	rc=0
+	follow || rc=$?
+	rm "$tmp/$name.pid"
+	echo $rc >"$tmp/$name.status"
+}
+all_end() {
+	signal=$1
+	: >"$tmp/ended"
+	cat "$tmp"/*.pid 2>/dev/null | xargs -r kill 2>/dev/null || :
+}
+
+# Takes one kernel after the other that nobody else has taken, and shows how it goes.
+work() {
+	trap : HUP TERM
+	while read -r name spec; do
+		[ ! -e "$tmp/ended" ] || return 0
+		mkdir "$tmp/$name.taken" 2>/dev/null || continue
+		one "$name" "$spec" </dev/null 2>&1 | {
+			trap '' HUP TERM
+			tee "$results/$name.log" | sed -u -n -E "/^(\[|run[a-z-]*[.]sh: )/s/^/$name: /p"
+		}
+	done <"$results/kernels.txt"
+}
+
+if [ -n "$several" ]; then
+	printf %s "$kernels" | while read -r spec; do
+		case $spec in
+		debian:* | source:*) name=$(echo "$spec" | tr :/ --) ;;
+		*) name=$(basename "$spec" | tr -c 'A-Za-z0-9._+\n' -) ;;
+		esac
+		n=$(cut -d ' ' -f 1 "$results/kernels.txt" 2>/dev/null | grep -cxE "$name(-[0-9]+)?" || :)
+		[ "$n" -eq 0 ] || name=$name-$((n + 1))
+		echo "$name $spec" >>"$results/kernels.txt"
+	done
+	trap 'all_end HUP' HUP
+	trap 'all_end INT' INT
+	trap 'all_end TERM' TERM
+	workers=
+	n=$(at_once)
+	while [ "$n" -gt 0 ]; do
+		work 8<&- &
+		workers="$workers $!"
+		n=$((n - 1))
+	done
+	for w in $workers; do
+		while kill -0 "$w" 2>/dev/null; do
+			wait "$w" 2>/dev/null || :
+		done
+	done
+	rc=0
+	set --
+	while read -r name spec; do
+		status=$(cat "$tmp/$name.status" 2>/dev/null || echo 2)
+		[ "$status" -le "$rc" ] || rc=$status
+		echo "$name $spec $status" >>"$tmp/kernels.txt"
+		[ ! -e "$results/$name/joblist.txt" ] || set -- "$@" "$results/$name"
+		[ "$status" -lt 2 ] || say "$spec did not get to its end: $results/$name.log"
+	done <"$results/kernels.txt"
+	cp "$tmp/kernels.txt" "$results/"
+	if [ $# -gt 0 ]; then
+		"$report" ${expectations:+--expectations "$expectations"} "$@" >"$results/report.txt" || :
+		cat "$results/report.txt"
+		"$report" ${expectations:+--expectations "$expectations"} --html "$results/report.html" "$@" || :
+		echo "all of it, side by side: $results/report.html"
+	fi
+	ended
+	exit $rc
 fi
 
 testroot=$tests

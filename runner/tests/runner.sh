@@ -183,6 +183,19 @@ bad = [r for r in runs[1]["results"] if r.get("dynamic") == "bad" and r["subtest
 assert bad["judged"] == {"A": 0, "B": 8} and bad["evidence"] == "the evidence"
 assert not re.search("(?i)https?:|src=|href=|@import|url[(]", re.sub("(?s)id=.data.>.*?</script>", "", page))
 ' "$work/page.html"
+# What differs between them.
+cp -r "$r" "$work/other"
+n=$(($(grep -nx 'fake dynamic' "$r/joblist.txt" | cut -d : -f 1) - 1))
+sed -i 's/subtest bad: FAIL/subtest bad: SUCCESS/; s/subtest: none$/subtest: new/; s/subtest none:/subtest new:/; /CRITICAL/d' \
+	"$work/other/$n/out.txt" "$work/other/$n/err.txt"
+status 1 'two runs' "$bin/dmabuf_results" "$r" "$work/other"
+says '^r: Linux '
+says '^other: Linux '
+says '^only in r: none$'
+says '^only in other: new$'
+says '^what differs  *r  *other$'
+says '^bad  *B  *FAIL  pass$'
+check 'in nothing else' test "$(sed '1,/^what differs/d' "$work/last" | grep -c FAIL)" -eq 1
 status 2 'a page of nothing' "$bin/dmabuf_results" --html "$work/page2.html" "$work/nothing"
 check 'of which there is none' test ! -e "$work/page2.html"
 if command -v chromium > /dev/null; then
@@ -354,6 +367,8 @@ chosen 'good-too ' -t 'dynamic-fails' -x '@good$' -x '@bad'
 chosen 'bad bad ' -t 'dynamic-(f|crash)[a-z]*@bad'
 printf '@good\n' > "$work/blacklist"
 chosen 'bad ' -t '@dynamic-fails$' -b "$work/blacklist"
+printf '^igt@core@(?!dynamic-fails$)\n' > "$work/blacklist"
+chosen 'good bad good-too ' -b "$work/blacklist"
 status 0 'what is not asked for does not fail' run -o -t 'dynamic-fails@good' "$work/dyn" "$r"
 "$bin/dmabuf_runner" --allow-non-root -d -o -t 'dynamic-fails@(?!bad)' -x too "$work/dyn" "$r" > /dev/null
 status 0 'resume chooses the same' "$bin/dmabuf_resume" "$r"
