@@ -322,6 +322,16 @@ static void run_mem(const struct exercise_step *step)
 	close(fd);
 }
 
+static bool draw_mem(struct exercise_step *step)
+{
+	bool drawn = ex_draw_access(step);
+
+	/* As often to write as not: that is what may be forgotten to be refused. */
+	step->arg[1] = ex_once_in(2) ? 1 : ex_below(3);
+	step->arg[2] = ex_below(EXERCISE_PROCESSES);
+	return drawn;
+}
+
 const struct exercise_op op_store = {
 	.name = "store",
 	.description = "words are written, by the CPU or the kernel",
@@ -360,6 +370,6 @@ const struct exercise_op op_mem = {
 	.name = "mem",
 	.description = "another process reads or writes a mapping",
 	.weight = 8,
-	.draw = ex_draw_access,
+	.draw = draw_mem,
 	.run = run_mem,
 };

@@ -452,6 +452,10 @@ static void rule_must_hold(struct slot *s, unsigned int first, uint32_t salt)
 	snprintf(what, sizeof(what), "%s, mapped through the %s, page %u of the mapping",
 		 ex->exporter->name, s->way->name, first);
 	vma = proc_must_be_pfnmap(ex_at(s, first), what);
+	/* By it alone mprotect() decides who may write (mm/mprotect.c, do_mprotect_pkey()). */
+	dmabuf_must("RO", !s->read_only || !proc_vma_has(&vma, "mw"),
+		    "%s: the mapping of a read-only file descriptor has 'mw', so that mprotect() can make it writable\n%s\n",
+		    what, proc_evidence(ex_at(s, first)));
 	/* A pin first: what is accounted is so because its entry is not special. */
 	ex_pin(s, first, 1, 0);
 	if (count > 1)
