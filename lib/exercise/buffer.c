@@ -315,10 +315,12 @@ static void run_move(const struct exercise_step *step)
 	if (racing) {
 		beside.stop = true;
 		pthread_join(thread, NULL);
-		ex_beside_first = 0;
 		model->writes = beside.last;
 		s->page[n] |= TOUCHED_PAGE;
 		ex_end_store(begun);
+		/* Who wrote may be where nobody else is: its own mapping does not tell. */
+		ex_compare_afresh();
+		ex_beside_first = 0;
 	}
 	if (!moved) {
 		model->no_moves = true;
@@ -390,23 +392,12 @@ static void give_up_kept(void)
 }
 
 /* Others have memory, too: what was given up too early is theirs now. */
-static void run_others(const struct exercise_step *step)
+static void others_take(size_t size, bool keep)
 {
-	const size_t size = model->pages * ex_page;
-	const bool keep = step->arg[1] & 1;
 	struct dmabuf other;
 	char *p;
 
-	if (!model->buffer)
-		return;
-	ex_say("others allocate memory and buffers, write to them and %s", keep ?
-	       "keep a buffer" : "give them up");
 	give_up_kept();
-	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p != MAP_FAILED) {
-		memset(p, 0x5a, 1 << 20);
-		munmap(p, 1 << 20);
-	}
 	if (size > 4 << 20 || !allocate(size, false, &other))
 		return;
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
@@ -420,6 +411,23 @@ static void run_others(const struct exercise_step *step)
 		dmabuf_close(&other);
 }
 
+static void run_others(const struct exercise_step *step)
+{
+	const bool keep = step->arg[1] & 1;
+	char *p;
+
+	if (!model->buffer)
+		return;
+	ex_say("others allocate memory and buffers, write to them and %s", keep ?
+	       "keep a buffer" : "give them up");
+	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED) {
+		memset(p, 0x5a, 1 << 20);
+		munmap(p, 1 << 20);
+	}
+	others_take(model->pages * ex_page, keep);
+}
+
 static void run_pressure(const struct exercise_step *step)
 {
 	if (!model->buffer || !dmabuf_is_disruptive())
@@ -429,14 +437,18 @@ static void run_pressure(const struct exercise_step *step)
 		ex_refused(errno);
 }
 
+static void drop_imports(void)
+{
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i] >= 0)
+			drop_import(i);
+}
+
 /* Everything but the mappings goes, and then these. */
 static void close_all(void)
 {
 	struct dmabuf buf = { .exporter = ex->exporter, .fd = -1 };
 
-	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i] >= 0)
-			drop_import(i);
 	for (unsigned int i = 0; i < FDS; i++) {
 		if (ex_my()->fd[i] >= 0)
 			close(ex_my()->fd[i]);
@@ -450,11 +462,24 @@ static void close_all(void)
 	model->handle = 0;
 }
 
-/* Nobody keeps anything of it; all is compared while they do, and when only mappings do. */
+/*
+ * Nobody keeps anything of it; all is compared while they do, in a new mapping while others
+ * have a buffer, and when only mappings do and the next buffer is there.
+ *
+ * That its memory is given back as well is not asked: what the machine misses of a walk's
+ * small buffers is less than what others take meanwhile. dmabuf_cpu asks it, of large ones.
+ */
 void ex_drop_all(void)
 {
 	ex_compare_everywhere();
+	drop_imports();
+	if (model->buffer) {
+		others_take(ex_page, true);
+		ex_compare_afresh();
+	}
 	close_all();
+	if (model->buffer)
+		others_take(model->pages * ex_page, false);
 	ex_compare_everywhere();
 	give_up_kept();
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
@@ -468,8 +493,15 @@ void ex_drop_all(void)
 
 static void run_drop(const struct exercise_step *step)
 {
+	static const struct exercise_step move;
+
 	if (!model->buffer)
 		return;
+	/* Whatever was done to it, nothing holds it in place. */
+	if (step->arg[1] & 1) {
+		drop_imports();
+		op_move.run(&move);
+	}
 	ex_say("all is compared and unmapped, all is closed, other processes end");
 	ex_drop_all();
 }

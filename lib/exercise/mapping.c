@@ -258,6 +258,24 @@ static void run_map(const struct exercise_step *step)
 	model->mapped = true;
 }
 
+void ex_compare_afresh(void)
+{
+	struct exercise_step map = { .arg = { 0, 0, FLAG_READ } };
+	struct slot *s = ex_my()->slot;
+
+	while (s < ex_my()->slot + SLOTS && s->addr)
+		s++;
+	if (s == ex_my()->slot + SLOTS)
+		return;
+	map.arg[0] = s - ex_my()->slot;
+	run_map(&map);
+	if (!s->addr)
+		return;
+	ex_say("the buffer is compared in a new mapping");
+	ex_compare(s, 0, true);
+	ex_forget(s);
+}
+
 bool ex_draw_slot_part(struct exercise_step *step)
 {
 	if (!ex_draw_slot(step))

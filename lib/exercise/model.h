@@ -203,8 +203,12 @@ void ex_judge_after(const struct exercise_step *step);
 void ex_judge_freed(void);
 void ex_drop_all(void);
 
-/* mapping.c: it goes; a way in leads to the buffer, which is filled in. */
+/*
+ * mapping.c: it goes; all that is known is compared in a mapping of the file descriptor that
+ * is made for it, if one can be; a way in leads to the buffer, which is filled in.
+ */
 void ex_forget(struct slot *s);
+void ex_compare_afresh(void);
 bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned int fd);
 bool ex_draw_slot_part(struct exercise_step *step);
 
