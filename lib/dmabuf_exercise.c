@@ -79,41 +79,65 @@ void exercise_take(const struct exercise_step *step)
 }
 
 /*
- * Each buffer after the first leads a life of its own: some steps come often, some never.
- * Else all lives are alike, and what takes three rare steps in one of them never comes.
+ * Each buffer after the first leads a life of its own, most often a short one. In one life of
+ * three, some steps come often and some never. In the others nothing is done but a few kinds
+ * of steps, again and again: what takes three rare steps in a row comes so, and where all
+ * lives are alike it never does. In some, threads do as much as their processes.
  */
-static unsigned int weight_of(const struct exercise_op *op, uint32_t life)
+static struct {
+	unsigned int number;	/* of the buffer */
+	unsigned int weight[EXERCISE_MOST_OPS];
+	unsigned int threads;	/* one step in so many is a thread's */
+} life;
+
+#define FEW 4
+
+static void draw_life(void)
 {
 	static const unsigned int factors[] = { 0, 1, 1, 2, 6 };
-	unsigned int factor = factors[life % (sizeof(factors) / sizeof(factors[0]))];
+	const bool broad = !model->number || ex_once_in(3);
+	unsigned int count = 0;
 
-	if (!model->number || (op->needed && !factor))
-		factor = 1;
-	return op->weight * factor;
+	life.number = model->number;
+	life.threads = model->number && ex_once_in(4) ? 2 : 8;
+	for (; exercise_ops[count]; count++) {
+		const struct exercise_op *op = exercise_ops[count];
+		unsigned int factor = model->number ? factors[ex_below(5)] : 1;
+
+		if (!broad)
+			factor = op->needed ? 1 : 0;
+		else if (op->needed && !factor)
+			factor = 1;
+		life.weight[count] = op->weight * factor;
+		if (op->ends && model->number)
+			life.weight[count] *= broad ? 1 + ex_below(3) : 3;
+	}
+	for (int i = 0; i < FEW && !broad; i++) {
+		const unsigned int which = ex_below(count);
+
+		if (!life.weight[which])
+			life.weight[which] = 30;
+	}
 }
 
 struct exercise_step exercise_draw(void)
 {
-	static uint32_t life[EXERCISE_MOST_OPS];
-	static unsigned int number;
 	unsigned int total = 0, i;
 
-	if (!model->number || number != model->number)
-		for (i = 0; exercise_ops[i]; i++)
-			life[i] = ex_draw();
-	number = model->number;
+	if (!model->number || life.number != model->number)
+		draw_life();
 	for (i = 0; exercise_ops[i]; i++)
-		total += weight_of(exercise_ops[i], life[i]);
+		total += life.weight[i];
 	for (int tries = 0; tries < 64; tries++) {
 		struct exercise_step step = { };
 		unsigned int at_weight = ex_below(total);
 
-		for (i = 0; at_weight >= weight_of(exercise_ops[i], life[i]); i++)
-			at_weight -= weight_of(exercise_ops[i], life[i]);
+		for (i = 0; at_weight >= life.weight[i]; i++)
+			at_weight -= life.weight[i];
 		step.op = i;
 		if (!exercise_ops[i]->draw(&step))
 			continue;
-		if (ex_once_in(8))
+		if (ex_once_in(life.threads))
 			step.who |= EXERCISE_THREAD;
 		step.arg[EXERCISE_ARGS - 1] = ex_below(1 << 16);
 		return step;

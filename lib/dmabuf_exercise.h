@@ -52,6 +52,8 @@ struct exercise_op {
 	bool main;		/* always by process 0 */
 	bool unthreaded;	/* never by a thread */
 	bool begins;		/* a walk may begin with it, whatever came before */
+	bool before;		/* it is done before a buffer's life */
+	bool ends;		/* the buffer's life ends with it */
 	bool needed;		/* no buffer's life is without it */
 
 	/* Draws who and the arguments; false: it is impossible now. */

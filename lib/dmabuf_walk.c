@@ -220,22 +220,45 @@ static bool time_left(const struct shrink *s)
 	return since(&s->start) < s->seconds;
 }
 
-/* A walk is many buffers' lives: the last one may do, or the last few. */
-static void drop_lives(struct shrink *s, struct walk *walk)
+/* Processes that know nothing of the buffer, as many as there can be; returns how many. */
+static unsigned int put_strangers(struct exercise_step *step)
+{
+	unsigned int op = 0, n = 0;
+
+	while (exercise_ops[op] && !exercise_ops[op]->before)
+		op++;
+	for (unsigned int i = 1; i < EXERCISE_PROCESSES && exercise_ops[op]; i++)
+		step[n++] = (struct exercise_step){ .op = op, .arg = { i } };
+	return n;
+}
+
+/*
+ * A walk is many buffers' lives: the last one may do, or the last few; or with processes
+ * that were there before. Returns whether so little does: to take all again takes as long
+ * as it took.
+ */
+static bool drop_lives(struct shrink *s, struct walk *walk)
 {
 	static struct walk less;
 
-	for (unsigned int i = walk->count, tries = 0; i-- > 1 && tries < 8 && time_left(s); ) {
+	for (unsigned int i = walk->count, tries = 0; i-- > 1 && tries < 8; ) {
+		const unsigned int left = walk->count - i;
+
 		if (!exercise_ops[walk->step[i].op]->begins)
 			continue;
-		less.count = walk->count - i;
-		memcpy(less.step, walk->step + i, less.count * sizeof(less.step[0]));
-		tries++;
-		if (still_fails(s, &less)) {
-			*walk = less;
-			return;
+		for (int strangers = 0; strangers < 2 && time_left(s); strangers++, tries++) {
+			less.count = strangers ? put_strangers(less.step) : 0;
+			if (less.count >= i)
+				break;
+			memcpy(less.step + less.count, walk->step + i, left * sizeof(less.step[0]));
+			less.count += left;
+			if (still_fails(s, &less)) {
+				*walk = less;
+				return true;
+			}
 		}
 	}
+	return false;
 }
 
 /* Delta debugging: without ever smaller parts. */
@@ -429,10 +452,9 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 		snprintf(origin, sizeof(origin), " drawn from the seed %llu",
 			 (unsigned long long)seed);
 	clock_gettime(CLOCK_MONOTONIC, &s.start);
-	if (seconds && still_fails(&s, &walk)) {
+	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
 		unsigned int was;
 
-		drop_lives(&s, &walk);
 		do {
 			was = walk.count;
 			drop_steps(&s, &walk);

@@ -598,6 +598,7 @@ const struct exercise_op op_drop = {
 	.description = "nobody keeps anything of it",
 	.weight = 4,
 	.main = true,
+	.ends = true,
 	.needed = true,
 	.draw = draw_any,
 	.run = run_drop,

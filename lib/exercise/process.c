@@ -263,6 +263,7 @@ const struct exercise_op op_stranger = {
 	.name = "stranger",
 	.description = "a process that knows nothing of the buffer",
 	.weight = 10,
+	.before = true,
 	.main = true,
 	.unthreaded = true,	/* its children would die with the thread */
 	.draw = draw_stranger,
