@@ -25,7 +25,7 @@
 IGT_TEST_DESCRIPTION("A random walk over everything that an exporter can see of its user: "
 		     "the contract holds at every step.");
 
-#define CLAUSES "PFNMAP SPECIAL GUP ACCOUNT MOVE RACE LIFE WHOLE RO PIN"
+#define CLAUSES "PFNMAP SPECIAL GUP ACCOUNT MOVE RACE LIFE WHOLE RO PIN NOTIFY"
 
 /*
  * By default walks cost a share of what the other tests of the exporter do: 3 ms a step on
@@ -34,7 +34,7 @@ IGT_TEST_DESCRIPTION("A random walk over everything that an exporter can see of 
  */
 #define DEFAULT_STEPS 100
 #define DEFAULT_SECONDS 3
-#define DEFAULT_SHRINK 1
+#define DEFAULT_SHRINK 0.5
 
 /* Who asks for more has more time. */
 #define MORE_STEPS 2000
