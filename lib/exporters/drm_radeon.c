@@ -97,6 +97,9 @@ static bool move_back(struct dmabuf *buf)
 	return false;
 }
 
+/* What the others have at least: small ones would be thousands. */
+#define OTHER_SIZE (1ul << 20)
+
 /*
  * Allocates and touches other buffers until there is no place left for the
  * least recently used one. They stay until the device is closed. Every second
@@ -104,6 +107,7 @@ static bool move_back(struct dmabuf *buf)
  */
 static bool move(struct dmabuf *buf)
 {
+	const size_t size = buf->size > OTHER_SIZE ? buf->size : OTHER_SIZE;
 	const size_t vram = buf->exporter->max_size;
 	uint32_t handle;
 	uint64_t offset;
@@ -115,19 +119,19 @@ static bool move(struct dmabuf *buf)
 	dmabuf_require(vram <= MAX_VRAM,
 		       "evicting a buffer means filling %zu MiB of video memory", vram >> 20);
 
-	for (size_t filled = 0; filled <= vram; filled += buf->size) {
+	for (size_t filled = 0; filled <= vram; filled += size) {
 		volatile uint32_t *p;
 
-		dmabuf_require(create(buf->dev, buf->size, &handle) &&
-			       gem_offset(buf->dev, handle, buf->size, &offset),
+		dmabuf_require(create(buf->dev, size, &handle) &&
+			       gem_offset(buf->dev, handle, size, &offset),
 			       "only %zu of %zu bytes of video memory could be filled: %s",
 			       filled, vram, strerror(errno));
-		p = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->dev,
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->dev,
 			 offset);
 		dmabuf_require(p != MAP_FAILED, "filling the video memory: %s",
 			       strerror(errno));
 		*p = ~0u;
-		munmap((void *)p, buf->size);
+		munmap((void *)p, size);
 	}
 	return !buf->moves;
 }
