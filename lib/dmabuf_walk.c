@@ -261,6 +261,19 @@ static bool drop_lives(struct shrink *s, struct walk *walk)
 	return false;
 }
 
+/* What did nothing when the walk was taken last, which says so by its silence. */
+static void drop_idle(struct shrink *s, struct walk *walk)
+{
+	static struct walk less;
+
+	less.count = 0;
+	for (unsigned int i = 0; i < walk->count; i++)
+		if (exercise_said(i)[0])
+			less.step[less.count++] = walk->step[i];
+	if (less.count && less.count < walk->count && still_fails(s, &less))
+		*walk = less;
+}
+
 /* Delta debugging: without ever smaller parts. */
 static void drop_steps(struct shrink *s, struct walk *walk)
 {
@@ -455,6 +468,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
 		unsigned int was;
 
+		drop_idle(&s, &walk);
 		do {
 			was = walk.count;
 			drop_steps(&s, &walk);
