@@ -97,6 +97,8 @@ each() {
 
 scripts/setup.sh --check || exit 2
 
+each 'kernels from source' scripts/check-source.sh
+
 # Every compiler that is there, and none may have anything to say.
 for cc in gcc clang; do
 	if ! command -v $cc >/dev/null; then

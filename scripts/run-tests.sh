@@ -22,6 +22,12 @@ it, and leaves igt_runner's layout and junit.xml in results/.
                     more than once, they run side by side as far as cores and memory
                     allow, each with a folder below DIR, and there is one report
   --modules DIR     that image's modules
+  --patch FILE      of source:VERSION or a build tree: apply this to a copy of it and
+                    build what it changes (repeatable)
+  --config SYMBOL=VALUE
+                    likewise, with this configuration (repeatable)
+  --kasan, --lockdep
+                    likewise: a kernel that checks its own memory, its locks
   --module FILE.ko  load this one too, before the tests (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
   --host            run on this machine, not in the lab
@@ -34,6 +40,8 @@ it, and leaves igt_runner's layout and junit.xml in results/.
   --expectations P  what is known of the kernel, by P-fails.txt, P-flakes.txt and
                     P-skips.txt, or by what the folder P has for it (default:
                     expectations/, of Debian's kernels)
+  --compare DIR     say what turned since these results, by exporter and clause, and
+                    nothing else; the exit status is 0 if nothing did for the worse
   --no-expectations what is known counts as well
   -o DIR            results go to DIR, which is new or empty (default: results;
                     those of an earlier run become results.old)
@@ -63,6 +71,9 @@ disruptive=
 build_only=
 expectations=$source/expectations
 modules=
+# Of kernel.sh and run.sh, what is to be built again, a word a line.
+changes=
+compare=
 from_source=
 include=
 exclude=
@@ -76,12 +87,21 @@ option() {
 $2
 "
 }
+# change SYMBOL=VALUE...
+change() {
+	from_source=1
+	for c; do
+		changes="$changes--config
+$c
+"
+	done
+}
 # This script's own, but for the kernel and for where results go, likewise.
 own=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel | -o | --help) ;;
-	--arch | --modules | --module | --expectations | --shard | -t | -x)
+	--arch | --modules | --module | --patch | --config | --expectations | --shard | -t | -x)
 		own="$own$1
 ${2-}
 "
@@ -97,6 +117,8 @@ ${2-}
 	--disruptive) disruptive=1; shift; continue ;;
 	--build-only) build_only=1; shift; continue ;;
 	--fast) fast=1; shift; continue ;;
+	--kasan) change KASAN=y KASAN_GENERIC=y KASAN_VMALLOC=y; shift; continue ;;
+	--lockdep) change PROVE_LOCKING=y DEBUG_ATOMIC_SLEEP=y; shift; continue ;;
 	--no-expectations) expectations=; shift; continue ;;
 	--iommu)
 		options="$options--iommu
@@ -104,7 +126,7 @@ ${2-}
 		shift
 		continue
 		;;
-	--arch | --kernel | --modules | --module | --expectations | --shard | -t | -x | -o)
+	--arch | --kernel | --modules | --patch | --config | --module | --compare | --expectations | --shard | -t | -x | -o)
 		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
@@ -126,6 +148,20 @@ ${2-}
 		[ -d "$2" ] || die "there is no folder '$2' with modules"
 		modules=$2
 		option "$1" "$2"
+		;;
+	--patch)
+		[ -f "$2" ] || die "there is no patch '$2'"
+		from_source=1
+		changes="$changes$1
+$(realpath "$2")
+"
+		;;
+	--config) change "$2" ;;
+	--compare)
+		[ -d "$2" ] || die "there are no results '$2'"
+		# They may be moved, to become results.old.
+		exec 7<"$2"
+		compare=/proc/$$/fd/7
 		;;
 	--module)
 		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
@@ -221,11 +257,23 @@ trap 'caught HUP' HUP
 trap 'caught INT' INT
 trap 'caught TERM' TERM
 
-[ -n "$host$build_only$several" ] ||
-	job "$source/runner/vm/kernel.sh" --arch "$arch" ${modules:+--modules "$modules"} "$kernel" >"$tmp/kernel" || {
+# find_kernel: prints where its files are, and builds it if need be
+find_kernel() {
+	IFS='
+'
+	set -f
+	# shellcheck disable=SC2086 # a word a line
+	set -- ${modules:+--modules
+"$modules"} $changes
+	set +f
+	unset IFS
+	job "$source/runner/vm/kernel.sh" --arch "$arch" "$@" "$kernel"
+}
+[ -n "$host$build_only$several" ] || find_kernel >"$tmp/kernel" || {
 	ended
 	exit 2
 }
+options=$options$changes
 
 [ -z "$cross" ] || job "$source/runner/vm/sysroot.sh" "$arch" >"$tmp/sysroot" || {
 	ended
@@ -518,6 +566,12 @@ if [ ! -f "$results/endtime.txt" ]; then
 	[ -n "$host" ] || "$report" \
 		${expectations:+--expectations "$expectations"} "$results" || :
 	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
+fi
+if [ -n "$compare" ]; then
+	"$report" ${expectations:+--expectations "$expectations"} "$results" >/dev/null || :
+	rc=0
+	"$report" ${expectations:+--expectations "$expectations"} --compare "$compare" "$results" || rc=$?
+	exit $rc
 fi
 [ -z "$host" ] || exit $rc
 rc=0

@@ -53,6 +53,7 @@ source	flex				flex			flex			flex
 source	bison				bison			bison			bison
 source	bc				bc			bc			bc
 source	perl				perl			perl			perl
+source	patch				patch			patch			patch
 source	lz4				lz4			lz4			lz4
 source	file:/usr/include/libelf.h	libelf-dev		elfutils-libelf-devel	libelf
 check	xmllint				libxml2-utils		libxml2			libxml2

@@ -6,13 +6,14 @@ set -eu
 
 usage() {
 	cat <<END
-usage: kernel.sh [--arch ARCH] [--modules DIR] SPEC
+usage: kernel.sh [--arch ARCH] [--modules DIR] [--patch FILE]... [--config SYMBOL=VALUE]... SPEC
 
 SPEC is debian:SUITE or debian:SUITE/FLAVOUR (the suite's newest kernel for the
 machine ARCH, x86-64 by default, from the archive, cached),
 source:VERSION (built by source.sh, cached), the path of a kernel's build tree, or
 that of a bzImage; DIR has that one's modules (an INSTALL_MOD_PATH, or
-lib/modules/RELEASE itself). Prints, a line each:
+lib/modules/RELEASE itself). With patches or another configuration it is built again, by
+source.sh, from source:VERSION or a copy of the tree. Prints, a line each:
 	release=RELEASE
 	bzimage=PATH
 	boot=PATH	of what QEMU is to start: that, or what is packed in it
@@ -28,10 +29,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 arch=x86-64
 modules=
+# Of source.sh, a word a line.
+changes=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--arch) arch=${2-}; shift ;;
 	--modules) modules=${2-}; shift ;;
+	--patch | --config)
+		changes="$changes$1
+${2-}
+"
+		shift
+		;;
 	--help) usage; exit 0 ;;
 	-*) usage >&2; exit 2 ;;
 	*) break ;;
@@ -133,22 +142,35 @@ module_tree() {
 	die "the kernel is $1, $2 has ${others:+modules of }${others:-no modules}"
 }
 
+# build SPEC: what source.sh made of it, with the changes
+build() {
+	[ "$arch" = x86-64 ] || die "kernels are built for x86-64 only"
+	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
+	built=$(IFS='
+'
+		set -f
+		# shellcheck disable=SC2086 # a word a line
+		"$here/source.sh" $changes "$1") || exit 2
+	echo "$built"
+	echo "$built" | sed -n 's/^bzimage=/boot=/p'
+}
+
 case $spec in
 debian:*)
+	[ -z "$changes" ] || die "Debian's kernel is not built here: patch source:VERSION, or a tree"
 	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
 	root=$(kernel_packages "${spec#debian:}")
 	print_root "$root"
 	spec=${spec#debian:}
 	echo "suite=${spec%%/*}"
 	;;
-source:*)
-	[ "$arch" = x86-64 ] || die "source:VERSION is for x86-64 only"
-	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
-	built=$("$here/source.sh" "${spec#source:}") || exit 2
-	echo "$built"
-	echo "$built" | sed -n 's/^bzimage=/boot=/p'
-	;;
+source:*) build "${spec#source:}" ;;
 *)
+	if [ -n "$changes" ]; then
+		[ -d "$spec" ] || die "to change a kernel takes its tree, not '$spec'"
+		build "$spec"
+		exit 0
+	fi
 	# A build tree, whose modules are where the build left them.
 	if [ -d "$spec" ] && [ -f "$spec/$tree_image" ]; then
 		build=$(cd "$spec" && pwd)

@@ -18,6 +18,8 @@ its end; 2: it was not to be run.
                     a bzImage (arm64: Image) or of a kernel's build tree (default
                     debian:trixie)
   --modules DIR     that image's modules
+  --patch FILE, --config SYMBOL=VALUE
+                    of source:VERSION or a tree, built again with these (source.sh)
   --module FILE.ko  load this one too, before COMMAND (repeatable); of a folder,
                     what its Kbuild makes is built for this kernel
   --root TREE       files for the guest's root (repeatable)
@@ -67,6 +69,8 @@ arch=x86-64
 iommu=
 kernel=debian:trixie
 modules=
+# Of kernel.sh, a word a line.
+changes=
 extra=
 results=
 own=
@@ -80,7 +84,7 @@ while [ $# -gt 0 ]; do
 	--) shift; break ;;
 	--machine) own=1; shift; continue ;;
 	--iommu) iommu=1; shift; continue ;;
-	--arch | --kernel | --modules | --module | --root | --results | --timeout | --inactivity)
+	--arch | --kernel | --modules | --patch | --config | --module | --root | --results | --timeout | --inactivity)
 		[ $# -ge 2 ] || die "$1 needs a value"
 		;;
 	*) usage >&2; exit 2 ;;
@@ -89,6 +93,11 @@ while [ $# -gt 0 ]; do
 	--arch) arch=$2 ;;
 	--kernel) kernel=$2 ;;
 	--modules) modules=$2 ;;
+	--patch | --config)
+		changes="$changes$1
+$2
+"
+		;;
 	--module)
 		[ -f "$2" ] || [ -d "$2" ] || die "there is no module '$2'"
 		extra="$extra
@@ -127,11 +136,14 @@ quote() {
 }
 quote "$@" >"$stage/lab/command"
 
-if [ -n "$modules" ]; then
-	"$here/kernel.sh" --arch "$arch" --modules "$modules" "$kernel" >"$tmp/kernel" || exit 2
-else
-	"$here/kernel.sh" --arch "$arch" "$kernel" >"$tmp/kernel" || exit 2
-fi
+[ -z "$modules" ] || changes="$changes--modules
+$modules
+"
+(IFS='
+'
+	set -f
+	# shellcheck disable=SC2086 # a word a line
+	"$here/kernel.sh" --arch "$arch" $changes "$kernel") >"$tmp/kernel" || exit 2
 release=$(sed -n 's/^release=//p' "$tmp/kernel")
 boot=$(sed -n 's/^boot=//p' "$tmp/kernel")
 tree=$(sed -n 's/^modules=//p' "$tmp/kernel")
