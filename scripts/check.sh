@@ -6,7 +6,7 @@ set -u
 
 usage() {
 	cat <<END
-usage: scripts/check.sh [--no-lab | --source] [--mutants] [--keep DIR]
+usage: scripts/check.sh [--no-lab | --source] [--mutants] [--kernel-patches] [--keep DIR]
 
 Builds with gcc and clang, runs the unit tests, then the lab on Debian's kernels
 of bookworm (6.1), trixie (6.12) and sid (7.2), and checks that every verdict is
@@ -18,6 +18,8 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
                time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2
   --mutants    also 50 violators drawn at random, with the date as the seed, none of
                which may survive
+  --kernel-patches
+               also the patches of contrib/kernel, which builds a kernel for each
   --keep DIR   leave the results of all runs in DIR
 END
 }
@@ -25,12 +27,14 @@ END
 lab=1
 source=
 mutants=
+kernel_patches=
 keep=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-lab) lab= ;;
 	--source) source=1 ;;
 	--mutants) mutants=1 ;;
+	--kernel-patches) kernel_patches=1 ;;
 	--keep) [ $# -ge 2 ] || { usage >&2; exit 2; }; keep=$2; shift ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -461,6 +465,9 @@ if [ -n "$lab" ]; then
 		check "of 50 mutants of the seed $seed none survives, and none that obeys is accused" \
 			scripts/mutants --seed "$seed" --count 50 --obey 10
 		tail -n 1 "$work/log"
+	fi
+	if [ -n "$kernel_patches" ]; then
+		each 'kernel patches' scripts/kernel-patches.py ${keep:+--keep "$keep/kernel-patches"}
 	fi
 	# Without gup_test, for which a kernel has to be built, and what asks for devices.
 	check 'every subtest has failed a violator and passed what obeys' scripts/both-ways.py \

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Proves contrib/kernel: each patch turns the verdicts that contrib/kernel/cures says, and
+no other, and its reproducer fails before and passes after it.
+
+    kernel-patches.py [--kernel SPEC] [--keep DIR] [PATCH]...
+    kernel-patches.py --judge BEFORE AFTER PATCH...
+
+The first builds SPEC (source:7.2) with each patch and runs the suite; the second only
+compares two results directories, where all of these patches came in between. Prints
+"ok ..." or "FAILED ..." lines; exit status 0 if none FAILED."""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CURES = TOP + '/contrib/kernel'
+# What it draws may come upon a fault or not.
+DRAWN = re.compile(r'igt@dmabuf_exercise@walk@')
+BAD = {'fail', 'warn', 'dmesg-warn', 'dmesg-fail', 'crash', 'timeout', 'incomplete', 'abort'}
+
+
+class Patch:
+    def __init__(self, line):
+        line, _, stands_on = line.partition('<')
+        words = line.split()
+        self.name = words[0]
+        self.reproducer = words[1] if len(words) > 1 else None
+        self.stands_on = stands_on.split()
+        self.turns = []
+
+
+def read_cures():
+    patches = {}
+    for line in open(CURES + '/cures'):
+        if not line.strip() or line.startswith('#'):
+            continue
+        if line[0].isspace():
+            verdict, _, results = line.strip().partition(' of ')
+            patch.turns.append((re.compile(verdict), re.compile(results)))
+        else:
+            patch = Patch(line)
+            patches[patch.name] = patch
+    return patches
+
+
+def verdicts(results):
+    tests = json.load(open(results + '/results.json'))['tests']
+    # A subtest is what its parts are.
+    told = {k.rsplit('@', 1)[0] for k in tests if k.count('@') > 2}
+    return {k: t['result'] for k, t in tests.items() if k not in told and not DRAWN.match(k)}
+
+
+def judge(patches, before, after):
+    """What is wrong with how it turned: lines."""
+    before, after, turns = verdicts(before), verdicts(after), [t for p in patches for t in p.turns]
+    wrong, turned = [], 0
+    for key in sorted(before.keys() | after.keys()):
+        was, now = before.get(key, 'absent'), after.get(key, 'absent')
+        told = [verdict for verdict, results in turns if results.fullmatch(key)]
+        if was == now:
+            # It was to be mended, or to be told.
+            if was in BAD and told and not any(v.fullmatch(now) for v in told):
+                wrong.append(f'too little: {key} is {now} as before')
+        elif not any(v.fullmatch(now) for v in told):
+            wrong.append(f'too much: {key} went from {was} to {now}')
+        else:
+            turned += 1
+    if not turned:
+        wrong.append('nothing turned')
+    return wrong, turned
+
+
+def say(wrong, what):
+    print('FAILED' if wrong else 'ok', what, flush=True)
+    for line in wrong[:20]:
+        print('  ' + line, flush=True)
+    return not wrong
+
+
+class Lab:
+    def __init__(self, kernel, keep):
+        self.kernel, self.keep = kernel, keep
+
+    def changes(self, patches):
+        return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
+
+    def suite(self, name, patches):
+        """The results directory; what is there already is not run again."""
+        results = f'{self.keep}/{name}'
+        if not os.path.exists(results + '/results.json'):
+            shutil.rmtree(results, ignore_errors=True)
+            with open(f'{self.keep}/{name}.log', 'w') as log:
+                subprocess.run([TOP + '/scripts/run-tests.sh', '--kernel', self.kernel, '--no-expectations',
+                                *self.changes(patches), '-o', results], stdout=log, stderr=log)
+        if not os.path.exists(results + '/results.json'):
+            sys.exit(f'kernel-patches.py: nothing was run: {self.keep}/{name}.log')
+        return results
+
+    def reproduce(self, source, patches):
+        """The reproducer's exit status in the lab."""
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(root + '/usr/bin')
+            subprocess.run(['cc', '-static', '-o', root + '/usr/bin/reproducer', f'{CURES}/{source}'], check=True)
+            return subprocess.run([TOP + '/runner/vm/run.sh', '--kernel', self.kernel, *self.changes(patches),
+                                   '--root', root, '--results', root + '/results', '--', 'reproducer'],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+
+def style(kernel):
+    """Of all patches, also those whose hardware the lab does not have: that the kernel's own
+    checkpatch.pl has nothing to say."""
+    found = subprocess.run([TOP + '/runner/vm/kernel.sh', kernel], stdout=subprocess.PIPE, text=True, check=True)
+    tree = re.search('^build=(.*)$', found.stdout, re.M)[1]
+    good = True
+    for name in sorted(n for n in os.listdir(CURES) if n.endswith('.patch')):
+        # Whether a commit is there cannot be said without the history.
+        said = subprocess.run(['perl', 'scripts/checkpatch.pl', '--no-tree', '--terse', '--strict',
+                               '--ignore', 'UNKNOWN_COMMIT_ID', f'{CURES}/{name}'],
+                              cwd=tree, stdout=subprocess.PIPE, text=True)
+        good &= say(said.stdout.splitlines() if said.returncode else [], f'{name}: checkpatch.pl')
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--kernel', default='source:7.2', help='what is built: source:VERSION or a tree')
+    parser.add_argument('--keep', metavar='DIR', help='the results go there, and what is there is taken as it is')
+    parser.add_argument('--judge', nargs=2, metavar=('BEFORE', 'AFTER'), help='only compare these results')
+    parser.add_argument('patch', nargs='*', help='a line of contrib/kernel/cures (default: all)')
+    args = parser.parse_args()
+    cures = read_cures()
+    for name in args.patch:
+        if name not in cures:
+            parser.error(f"contrib/kernel/cures has no '{name}'")
+    chosen = [cures[n] for n in args.patch or cures]
+    if args.judge:
+        wrong, turned = judge(chosen, *args.judge)
+        return 0 if say(wrong, f'{", ".join(p.name for p in chosen)}: {turned} verdicts turned') else 1
+
+    good = style(args.kernel)
+    with tempfile.TemporaryDirectory() as work:
+        lab = Lab(args.kernel, os.path.abspath(args.keep or work))
+        os.makedirs(lab.keep, exist_ok=True)
+        before = lab.suite('before', [])
+        for p in chosen:
+            patches = [*p.stands_on, p.name]
+            wrong, turned = judge([p], before, lab.suite(p.name, patches))
+            good &= say(wrong, f'{p.name}: {turned} verdicts turned, and no other')
+            if p.reproducer:
+                was, now = lab.reproduce(p.reproducer, p.stands_on), lab.reproduce(p.reproducer, patches)
+                good &= say([] if (was, now) == (1, 0) else [f'status {was} before and {now} after'],
+                            f'{p.reproducer} fails before {p.name} and passes after it')
+    return 0 if good else 1
+
+
+sys.exit(main())
