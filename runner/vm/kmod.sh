@@ -177,19 +177,43 @@ else
 	set -- CC="$headers/cc" CONFIG_DEBUG_INFO_BTF_MODULES=
 fi
 
-mkdir "$tmp/src"
-sources | (cd "$src" && tar -chf - -T -) | tar -C "$tmp/src" -xf -
+# A driver of the tree itself finds its neighbours ("../foo.h") where they are there.
+at=$tmp/src
+case $src/ in
+"$build"/*/)
+	above=$build
+	rest=${src#"$build"/}
+	while [ -n "$rest" ]; do
+		step=${rest%%/*}
+		rest=${rest#"$step"}
+		rest=${rest#/}
+		mkdir "$at"
+		for f in "$above"/*; do
+			[ "${f##*/}" = "$step" ] || ln -s "$f" "$at/"
+		done
+		above=$above/$step
+		at=$at/$step
+	done
+	;;
+esac
+mkdir "$at"
+sources | (cd "$src" && tar -chf - -T -) | tar -C "$at" -xf -
 unset ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS MAKEFLAGS KBUILD_EXTRA_SYMBOLS || :
 # Warnings name the file, not the folder that it was built in.
-make -C "$build" M="$tmp/src" "$@" KCFLAGS="-fmacro-prefix-map=$tmp/src/=" modules \
+make -C "$build" M="$at" "$@" KCFLAGS="-fmacro-prefix-map=$at/=" modules \
 	>"$tmp/log" 2>&1 </dev/null || {
-	grep -E -A 4 'error|Error|ERROR|\*\*\*|not found' "$tmp/log" | sed "s|$tmp/src/||g" | head -n 40 >&2
+	grep -E -A 4 'error|Error|ERROR|\*\*\*|not found' "$tmp/log" | sed "s|$at/||g" | head -n 40 >&2
 	die "$src does not build for $release"
 }
-grep -A 4 "^$tmp/src/.*warning: " "$tmp/log" | sed "s|$tmp/src/||g" >&2 || :
+grep -A 4 "^$at/.*warning: " "$tmp/log" | sed "s|$at/||g" >&2 || :
 
-set -- "$tmp"/src/*.ko
-[ -f "$1" ] || die "$src builds, but makes no module"
+# A driver may have modules in folders below.
+IFS='
+'
+# shellcheck disable=SC2046 # a line each
+set -- $(find "$at" -name '*.ko')
+unset IFS
+[ $# -gt 0 ] || die "$src builds, but makes no module"
 for ko; do
 	is=$(modinfo -F vermagic "$ko")
 	[ "${is%% *}" = "$release" ] || die "what was built is for ${is%% *}, not for $release"
