@@ -591,10 +591,49 @@ static void read_journal(struct job_output *job)
 	}
 }
 
+static bool asks_for(const struct job *j, const char *name, size_t len)
+{
+	for (const char *at = j->subtests ?: ""; *at; at += *at == ',') {
+		if (strcspn(at, ",@") == len && !strncmp(at, name, len))
+			return true;
+		at += strcspn(at, ",");
+	}
+	return false;
+}
+
+/* What a test claims of a subtest that another job was asked for is that one's to say. */
+static bool is_for_another(const struct job_list *jobs, const struct job *j, const char *name,
+			   size_t len)
+{
+	/* A pattern may ask for anything. */
+	if (!jobs || !j->subtests || strpbrk(j->subtests, "*?[!") || asks_for(j, name, len))
+		return false;
+	for (size_t i = 0; i < jobs->count; i++)
+		if (!strcmp(jobs->jobs[i].binary, j->binary) &&
+		    asks_for(&jobs->jobs[i], name, len))
+			return true;
+	return false;
+}
+
 static void add_name(struct words *subtests, const char *name, size_t len)
 {
 	if (len && len <= MAX_NAME && subtests->count < MAX_RESULTS)
 		word(subtests, name, len);
+}
+
+static void drop_claims(struct words *subtests, const struct job *j, const struct job_list *jobs)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < subtests->count; i++) {
+		char *name = subtests->words[i];
+
+		if (is_for_another(jobs, j, name, strlen(name)))
+			free(name);
+		else
+			subtests->words[kept++] = name;
+	}
+	subtests->count = kept;
 }
 
 /*
@@ -671,6 +710,7 @@ void job_results_read(struct run_results *run, const struct job *j, int dir, con
 	read_journal(&job);
 	find_ignored(&job.ignored, job.dmesg);
 	find_subtests(&job, &begun);
+	drop_claims(&begun, j, run->jobs);
 	for (size_t i = 0; i < begun.count; i++)
 		add_subtest(run, &job, j, begun.words[i]);
 	add_not_run(run, &job, j, &begun, by_exit(&job, j->subtests));
@@ -815,6 +855,7 @@ bool results_read(struct run_results *run, int dirfd)
 	run->start = read_time(dirfd, "starttime.txt");
 	run->end = read_time(dirfd, "endtime.txt");
 	run->aborted = slurp(dirfd, "aborted.txt");
+	run->jobs = &list;
 
 	for (size_t i = 0; i < list.count; i++) {
 		const size_t first = run->count;
@@ -841,6 +882,7 @@ bool results_read(struct run_results *run, int dirfd)
 		close(fd);
 	}
 	mark_pruned(run, &list);
+	run->jobs = NULL;
 	return true;
 }
 

