@@ -46,6 +46,7 @@ NOT_RUN = {
     'scripts/run-tests.sh --kernel debian:sid': WHOLE,
     'scripts/run-tests.sh --kernel debian:trixie --kernel debian:sid': WHOLE,
     'scripts/run-tests.sh --kernel debian:bookworm --kernel debian:trixie --kernel debian:sid': WHOLE,
+    'scripts/fuzz.sh --seconds 600': '50 minutes, with clang',
     'scripts/run-tests.sh --kernel debian:trixie -o /tmp/new-6.12': WHOLE,
     'scripts/run-tests.sh --kernel debian:sid -o /tmp/new-7.2': WHOLE,
     'scripts/check-abi.py INCLUDE': 'check.sh does, with headers that it fetches',

@@ -570,9 +570,7 @@ def table():
 def page():
     """With the table that is in it, and with that of this script."""
     text = PAGE.read_text()
-    begin, end = text.index('### A test'), text.index('## ', text.index('### A test') + 4)
-    while text[end - 1] == '#':
-        end = text.index('## ', end + 3)
+    begin, end = text.index('### A test'), text.index('\n## How') + 1
     return text, text[:begin] + table() + '\n' + text[end:]
 
 

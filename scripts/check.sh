@@ -6,7 +6,8 @@ set -u
 
 usage() {
 	cat <<END
-usage: scripts/check.sh [--no-lab | --source] [--mutants] [--kernel-patches] [--keep DIR]
+usage: scripts/check.sh [--no-lab | --source] [--mutants] [--survives] [--kernel-patches]
+                        [--keep DIR]
 
 Builds with gcc and clang, runs the unit tests, then the lab on Debian's kernels
 of bookworm (6.1), trixie (6.12) and sid (7.2), and checks that every verdict is
@@ -20,6 +21,7 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
                which may survive
   --kernel-patches
                also the patches of contrib/kernel, which builds a kernel for each
+  --survives   also what takes long of what a run survives: 100 kills, 1 GB, the lab
   --keep DIR   leave the results of all runs in DIR
 END
 }
@@ -28,6 +30,7 @@ lab=1
 source=
 mutants=
 kernel_patches=
+survives=
 keep=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -35,6 +38,7 @@ while [ $# -gt 0 ]; do
 	--source) source=1 ;;
 	--mutants) mutants=1 ;;
 	--kernel-patches) kernel_patches=1 ;;
+	--survives) survives='--kills 100 --flood --lab' ;;
 	--keep) [ $# -ge 2 ] || { usage >&2; exit 2; }; keep=$2; shift ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -217,6 +221,16 @@ if [ -n "$lava" ] && [ -n "$lab" ] && [ "$(id -u)" -eq 0 ]; then
 else
 	skipped=$((skipped + 1))
 	echo "skipped  lava-run: it needs root and the lab"
+fi
+
+# What the runner survives, which takes mounts of its own.
+if [ "$(id -u)" -eq 0 ]; then
+	# shellcheck disable=SC2086 # words
+	each survives scripts/check-survives.py $survives "$work/survives"
+	grep -q '^ok two runs' "$work/log" || { bad 'survives: it did not run'; cat "$work/err"; }
+else
+	skipped=$((skipped + 1))
+	echo "skipped  what the runner survives: it takes root"
 fi
 
 # What drivers' ioctls look like, by the newest headers that there are.
