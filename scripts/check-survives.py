@@ -51,7 +51,7 @@ def must(good, what):
 
 def environment():
     name, value = MARK.split('=')
-    return dict(os.environ, **{name: value, 'TMPDIR': str(work)})
+    return dict(os.environ, **{name: value, 'TMPDIR': os.environ.get('TMPDIR_OF_LAB', str(work))})
 
 
 def left_over():
@@ -487,6 +487,138 @@ def mutated():
 mutated.cost = 0
 
 
+# ---- what happens to the kernel and the lab
+
+LAB_TESTS = ['good', 'fails', 'warns', 'oopses', 'stuck', 'panics', 'deadlocks', 'reboots']
+RUN_TESTS = TOP / 'scripts/run-tests.sh'
+
+
+def in_place_of_a_test(*command):
+    """With runner/tests/bad where dmabuf_find was built, in the mounts of this command."""
+    bad = work / 'bad'
+    shutil.copyfile(TOP / 'runner/tests/bad', bad)
+    bad.chmod(0o755)
+    return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" "$1" && shift && exec "$@"',
+            bad, TOP / 'build/tests/dmabuf_find', *command]
+
+
+def lab_run(results, *subtests):
+    return in_place_of_a_test(RUN_TESTS, '--no-expectations', '--module', TOP / 'runner/tests/kmod',
+                              '-t', f'dmabuf_find@({"|".join(subtests)})$', '-o', results)
+
+
+whole_run = {}
+
+
+def kernel_test(subtest, verdict, boots=0, reads=None):
+    """Of one run of the lab, in which all of it happens."""
+    def row():
+        if not whole_run:
+            results = fresh('lab')
+            whole_run['status'], whole_run['said'] = call(*lab_run(results, *LAB_TESTS), timeout=3000)
+            whole_run['verdicts'] = verdicts(results) if (results / 'junit.xml').exists() else {}
+            whole_run['files'] = {f.parent.name: f.read_text(errors='replace') for f in results.glob('*/dmesg.txt')}
+            whole_run['list'] = (results / 'joblist.txt').read_text().split('\n')
+        got, said = whole_run['verdicts'], whole_run['said']
+        must(whole_run['status'] == 1, f'exit status {whole_run["status"]}: {said}')
+        must(set(got) == set(LAB_TESTS) and got['good'] == 'pass' and got['fails'] == 'fail', got)
+        must(got[subtest] == verdict, f'{subtest} is {got[subtest]}, not {verdict}')
+        number = whole_run['list'].index(f'dmabuf_find {subtest}')
+        again = f'go on behind subtest {number + 1}\n'
+        must(said.count(again) == boots, f'it was not booted {boots} times for it: {said}')
+        if reads:
+            must(reads in whole_run['files'][str(number)], f'dmesg.txt does not say {reads!r}')
+    return row
+
+
+def booted(results):
+    p = start(*lab_run(results, 'good', 'hangs'), stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 300
+    while not list(results.glob('1/out.txt')):
+        must(time.monotonic() < end and p.poll() is None, 'the lab does not boot')
+        time.sleep(0.1)
+    return p
+
+
+def must_leave_no_file(where):
+    end = time.monotonic() + 5
+    while list(where.iterdir()) and time.monotonic() < end:
+        time.sleep(0.1)
+    must(not list(where.iterdir()), f'there is still {[f.name for f in where.iterdir()]}')
+
+
+def lab_ended_by(*signals):
+    def row():
+        for number in signals:
+            results, tmp = fresh('lab'), fresh('tmp')
+            tmp.mkdir()
+            os.environ['TMPDIR_OF_LAB'] = str(tmp)
+            p = booted(results)
+            os.kill(p.pid, number)
+            status = p.wait(60)
+            del os.environ['TMPDIR_OF_LAB']
+            must(status == (-9 if number == signal.SIGKILL else 2), f'exit status {status}')
+            must_leave_nothing(10)
+            must_leave_no_file(tmp)
+            if number != signal.SIGKILL:
+                must_be(results, good='pass', hangs='incomplete')
+            else:
+                call(BIN / 'dmabuf_results', results)
+                must_be(results, good='pass', hangs='incomplete')
+    return row
+
+
+def no_space():
+    disk = work / 'disk'
+    disk.mkdir(exist_ok=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk], check=True)
+    os.environ['TMPDIR_OF_LAB'] = str(disk)
+    try:
+        status, said = call(RUN_TESTS, '-o', fresh('lab'))
+        must(status == 2 and 'No space left' in said, f'exit status {status}: {said}')
+        must_leave_no_file(disk)
+    finally:
+        del os.environ['TMPDIR_OF_LAB']
+        subprocess.run(['umount', disk], check=True)
+    must_leave_nothing()
+
+
+def no_tmp():
+    os.environ['TMPDIR_OF_LAB'] = '/nothing'
+    try:
+        for command in [RUN_TESTS], [TOP / 'runner/vm/run.sh', '--results', fresh('lab'), '--', 'true']:
+            status, said = call(*command)
+            must(status == 2 and '/nothing' in said, f'exit status {status}: {said}')
+    finally:
+        del os.environ['TMPDIR_OF_LAB']
+    must_leave_nothing()
+
+
+def no_home():
+    status, said = call('env', '-i', f'PATH={os.environ["PATH"]}', MARK, TOP / 'runner/vm/kernel.sh', 'debian:trixie')
+    must(not status, f'exit status {status}: {said}')
+    must_leave_nothing()
+
+
+def no_network():
+    cache = pathlib.Path(os.environ.get('DMABUF_CACHE') or
+                         pathlib.Path(os.environ.get('XDG_CACHE_HOME') or '/root/.cache') / 'dmabuf-contract')
+    ours = fresh('cache')
+    (ours / 'kernels').mkdir(parents=True)
+    kernel = ['unshare', '--net', 'env', f'DMABUF_CACHE={ours}', TOP / 'runner/vm/kernel.sh', 'debian:trixie']
+    status, said = call(*kernel)
+    must(status == 2 and 'cannot be reached' in said, f'without a cache: exit status {status}: {said}')
+    for f in (cache / 'kernels').iterdir():
+        if f.is_dir():
+            (ours / 'kernels' / f.name).symlink_to(f)
+    answer = ours / 'kernels/debian:trixie'
+    answer.write_text((cache / 'kernels/debian:trixie').read_text())
+    os.utime(answer, (time.time() - 3 * 86400,) * 2)
+    status, said = call(*kernel)
+    must(not status and 'going on with the trixie kernel' in said, f'exit status {status}: {said}')
+    must_leave_nothing()
+
+
 # What happens; how it is made to happen; what is kept; how it is reported; what it costs.
 # The cost of a test's row is checked: so many seconds, and what the tests beside it take.
 TESTS = [
@@ -553,7 +685,32 @@ RUNNER = [
     ('results are damaged', 'parts without number that begin in a row; and what `scripts/fuzz.sh` finds',
      'the damaged results', 'verdicts of what is there', '256 MiB at most', mutated),
 ]
-LAB = []
+LAB = [
+    ('the kernel warns', 'a module, `runner/tests/kmod`', 'what it said', '`dmesg-warn`', 'nothing',
+     kernel_test('warns', 'dmesg-warn', reads='as it was asked for')),
+    ('the kernel oopses', 'the same, in the test\'s own process', 'the oops, in `dmesg.txt`', '`incomplete`',
+     'nothing', kernel_test('oopses', 'incomplete', reads='kernel BUG at')),
+    ('a test hangs in the kernel', 'the same: in state D, where no signal comes through', 'all that it printed',
+     '`timeout`, "it is stuck in the kernel"', 'the limit and 6 s', kernel_test('stuck', 'timeout')),
+    ('the kernel panics', 'the same', 'all that was said, the console in `console.txt`', '`incomplete`', 'one boot',
+     kernel_test('panics', 'incomplete', boots=1)),
+    ('the kernel deadlocks', 'the same: with interrupts off', 'the same', '`incomplete`', 'one boot and 150 s',
+     kernel_test('deadlocks', 'incomplete', boots=1)),
+    ('the machine reboots', '`sysrq-trigger`', 'the same', '`incomplete`', 'one boot',
+     kernel_test('reboots', 'incomplete', boots=1)),
+    ('the lab is interrupted', 'SIGINT and SIGTERM for `scripts/run-tests.sh`', 'all tests that had ended',
+     'status 2, and the report; no process and no file is left', 'that test',
+     lab_ended_by(signal.SIGINT, signal.SIGTERM)),
+    ('the lab is killed', 'SIGKILL for `scripts/run-tests.sh`', 'all tests that had ended',
+     'by `dmabuf_results`; no process and no file is left', 'that test', lab_ended_by(signal.SIGKILL)),
+    ('there is no space for the lab', 'TMPDIR in a tmpfs of 4 MiB', 'nothing', 'status 2, "No space left on device"',
+     'nothing', no_space),
+    ('there is no /tmp', 'a TMPDIR that is not there', 'nothing', 'status 2', 'nothing', no_tmp),
+    ('there is no network', '`unshare --net`', 'kernels in the cache', 'it goes on with the kernel that it has; '
+     'without one: status 2, "the archive cannot be reached"', 'nothing', no_network),
+    ('there is no HOME', 'an empty environment', 'kernels in the cache', 'nothing: the cache is found by the user\'s id',
+     'nothing', no_home),
+]
 
 
 def table():

@@ -251,8 +251,20 @@ job() {
 ended() {
 	[ -z "$signal" ] || die "ended by SIG$signal"
 }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+tmp=$(mktemp -d) || die "there is no place for temporary files (TMPDIR)"
+env -i PATH="$PATH" setsid "$source/runner/vm/guard.sh" $$ "$tmp" </dev/null >/dev/null 2>&1 &
+guard_pid=$!
+export DMABUF_LAB="$tmp"
+judged=
+end() {
+	rc=$?
+	kill "$guard_pid" 2>/dev/null || :
+	rm -rf "$tmp"
+	# What failed else (no space, say) is no verdict.
+	[ -n "$judged" ] || [ $rc -eq 0 ] || rc=2
+	exit $rc
+}
+trap end EXIT
 trap 'caught HUP' HUP
 trap 'caught INT' INT
 trap 'caught TERM' TERM
@@ -567,6 +579,7 @@ if [ ! -f "$results/endtime.txt" ]; then
 		${expectations:+--expectations "$expectations"} "$results" || :
 	die "the run did not get to its end${signal:+ (SIG$signal)}; what there is of it is in $results"
 fi
+judged=1
 if [ -n "$compare" ]; then
 	"$report" ${expectations:+--expectations "$expectations"} "$results" >/dev/null || :
 	rc=0

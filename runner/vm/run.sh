@@ -43,7 +43,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 PATH=$PATH:/usr/sbin:/sbin
-tmp=$(mktemp -d)
+tmp=$(mktemp -d) || exit 2
 # Files of COMMAND's root, merged; bin, lib and others are in usr.
 stage=$tmp/root
 mkdir -p "$stage/usr/bin" "$stage/usr/sbin" "$stage/usr/lib" "$stage/usr/lib64" "$stage/lab"
@@ -54,11 +54,20 @@ done
 qemu_pid=
 tee_pid=
 watch_pid=
+env -i PATH="$PATH" setsid "$here/guard.sh" $$ "$tmp" </dev/null >/dev/null 2>&1 &
+guard_pid=$!
+export DMABUF_LAB="$tmp"
+booting=
 end() {
+	rc=$?
 	trap '' INT TERM
+	kill "$guard_pid" 2>/dev/null || :
 	[ -z "$watch_pid" ] || kill "$watch_pid" 2>/dev/null || :
 	[ -z "$qemu_pid" ] || kill -KILL "$qemu_pid" 2>/dev/null || :
 	rm -rf "$tmp"
+	# What failed before there was a guest is not COMMAND's status.
+	[ -n "$booting" ] || [ $rc -ne 1 ] || rc=2
+	exit $rc
 }
 trap end EXIT
 trap 'exit 129' HUP
@@ -289,6 +298,7 @@ results=$(cd "$results" && pwd)
 rm -f "$results/.guest"
 : >"$results/console.txt"
 mkfifo "$tmp/out"
+booting=1
 # QEMU makes its output non-blocking, and must not do so with the caller's.
 tee "$tmp/said" <"$tmp/out" &
 tee_pid=$!
