@@ -91,6 +91,16 @@ static struct {
 } life;
 
 #define FEW 4
+#define OFTEN 30
+
+static void comes_often(const struct exercise_op *op)
+{
+	for (unsigned int i = 0; exercise_ops[i]; i++)
+		if (exercise_ops[i] == op && !life.weight[i])
+			life.weight[i] = OFTEN;
+	if (op->with)
+		comes_often(op->with);
+}
 
 static void draw_life(void)
 {
@@ -99,7 +109,7 @@ static void draw_life(void)
 	unsigned int count = 0;
 
 	life.number = model->number;
-	life.threads = model->number && ex_once_in(4) ? 2 : 8;
+	life.threads = model->number && ex_once_in(3) ? 2 : 8;
 	for (; exercise_ops[count]; count++) {
 		const struct exercise_op *op = exercise_ops[count];
 		unsigned int factor = model->number ? factors[ex_below(5)] : 1;
@@ -112,12 +122,8 @@ static void draw_life(void)
 		if (op->ends && model->number)
 			life.weight[count] *= broad ? 1 + ex_below(3) : 3;
 	}
-	for (int i = 0; i < FEW && !broad; i++) {
-		const unsigned int which = ex_below(count);
-
-		if (!life.weight[which])
-			life.weight[which] = 30;
-	}
+	for (int i = 0; i < FEW && !broad; i++)
+		comes_often(exercise_ops[ex_below(count)]);
 }
 
 struct exercise_step exercise_draw(void)

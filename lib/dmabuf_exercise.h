@@ -56,6 +56,9 @@ struct exercise_op {
 	bool ends;		/* the buffer's life ends with it */
 	bool needed;		/* no buffer's life is without it */
 
+	/* What undoes it, or is nothing without it: where it comes often, so does that. */
+	const struct exercise_op *with;
+
 	/* Draws who and the arguments; false: it is impossible now. */
 	bool (*draw)(struct exercise_step *step);
 

@@ -30,7 +30,7 @@ static bool draw_alloc(struct exercise_step *step)
 		step->arg[0] = 512;
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
-	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(4);
+	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
 	return true;
 }
 
@@ -204,6 +204,29 @@ static int import_by_module(const char *path, int fd)
 	if (dev >= 0)
 		close(dev);
 	return -1;
+}
+
+/* One that has it, or has not. */
+static bool draw_importer(struct exercise_step *step, bool has)
+{
+	const unsigned int first = ex_below(IMPORTERS);
+
+	for (unsigned int i = 0; i < IMPORTERS; i++) {
+		step->arg[0] = (first + i) % IMPORTERS;
+		if ((model->importer[step->arg[0]] >= 0) == has)
+			return model->buffer;
+	}
+	return false;
+}
+
+static bool draw_import(struct exercise_step *step)
+{
+	return draw_importer(step, false);
+}
+
+static bool draw_release(struct exercise_step *step)
+{
+	return draw_importer(step, true);
 }
 
 static void run_import(const struct exercise_step *step)
@@ -530,7 +553,8 @@ const struct exercise_op op_import = {
 	.description = "another device attaches and maps",
 	.weight = 5,
 	.main = true,
-	.draw = draw_any,
+	.with = &op_release,
+	.draw = draw_import,
 	.run = run_import,
 };
 
@@ -539,7 +563,7 @@ const struct exercise_op op_release = {
 	.description = "that device gives it up",
 	.weight = 5,
 	.main = true,
-	.draw = draw_any,
+	.draw = draw_release,
 	.run = run_drop_import,
 };
 
@@ -555,6 +579,7 @@ const struct exercise_op op_dup = {
 	.name = "dup",
 	.description = "one more file descriptor",
 	.weight = 4,
+	.with = &op_close,
 	.draw = draw_fd,
 	.run = run_dup,
 };

@@ -93,12 +93,18 @@ static bool has_fd(unsigned int who)
 	return false;
 }
 
-/* Half of all steps are process 0's. */
+/* Half of all steps are process 0's, and the others' the other half, if there are any. */
 unsigned int ex_draw_process(void)
 {
-	unsigned int who = ex_below(2 * EXERCISE_PROCESSES);
+	const unsigned int first = ex_below(2 * EXERCISE_PROCESSES);
 
-	return who < EXERCISE_PROCESSES && model->process[who].pid ? who : 0;
+	for (unsigned int i = 0; first < EXERCISE_PROCESSES && i < EXERCISE_PROCESSES; i++) {
+		const unsigned int who = (first + i) % EXERCISE_PROCESSES;
+
+		if (who && model->process[who].pid)
+			return who;
+	}
+	return 0;
 }
 
 /* The same, of those that have a file descriptor. */
