@@ -79,10 +79,10 @@ void exercise_take(const struct exercise_step *step)
 }
 
 /*
- * Each buffer after the first leads a life of its own, most often a short one. In one life of
- * three, some steps come often and some never. In the others nothing is done but a few kinds
- * of steps, again and again: what takes three rare steps in a row comes so, and where all
- * lives are alike it never does. In some, threads do as much as their processes.
+ * Each buffer leads a life of its own, of some 10 to 40 steps. In one life of three, some
+ * steps come often and some never. In the others nothing is done but a few kinds of steps,
+ * again and again: what takes three rare steps in a row comes so, and where all lives are
+ * alike it never does. In some, threads do as much as their processes.
  */
 static struct {
 	unsigned int number;	/* of the buffer */
@@ -106,7 +106,7 @@ static void draw_life(void)
 {
 	static const unsigned int factors[] = { 0, 1, 1, 2, 6 };
 	const bool broad = !model->number || ex_once_in(3);
-	unsigned int count = 0;
+	unsigned int count = 0, total = 0, steps = 10 + ex_below(30);
 
 	life.number = model->number;
 	life.threads = model->number && ex_once_in(3) ? 2 : 8;
@@ -119,11 +119,14 @@ static void draw_life(void)
 		else if (op->needed && !factor)
 			factor = 1;
 		life.weight[count] = op->weight * factor;
-		if (op->ends && model->number)
-			life.weight[count] *= broad ? 1 + ex_below(3) : 3;
 	}
 	for (int i = 0; i < FEW && !broad; i++)
 		comes_often(exercise_ops[ex_below(count)]);
+	for (unsigned int i = 0; i < count; i++)
+		total += life.weight[i];
+	for (unsigned int i = 0; i < count; i++)
+		if (exercise_ops[i]->ends)
+			life.weight[i] = 1 + total / steps;
 }
 
 struct exercise_step exercise_draw(void)
