@@ -66,6 +66,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 arch=x86-64
 kernel=debian:trixie
 kernels=
+iommu=
 host=
 disruptive=
 build_only=
@@ -121,6 +122,7 @@ ${2-}
 	--lockdep) change PROVE_LOCKING=y DEBUG_ATOMIC_SLEEP=y; shift; continue ;;
 	--no-expectations) expectations=; shift; continue ;;
 	--iommu)
+		iommu=1
 		options="$options--iommu
 "
 		shift
@@ -328,6 +330,15 @@ fi
 	die "the suite does not build: $log"
 }
 [ -z "$build_only" ] || exit 0
+# What is known of a kernel is another thing where its devices are behind an IOMMU.
+if [ -n "$iommu" ] && [ -f "$expectations/kernels" ]; then
+	release=$(sed -n 's/^release=//p' "$tmp/kernel")
+	name=$(while read -r glob n; do
+		# shellcheck disable=SC2254 # a pattern
+		case $release in $glob) echo "$n"; break ;; esac
+	done <"$expectations/kernels")
+	[ ! -f "$expectations/$name-iommu-fails.txt" ] || expectations=$expectations/$name-iommu
+fi
 # Wherever that build's prefix is.
 tests=$(find "$stage" -name test-list.txt)
 tests=$(dirname "${tests#"$stage"}")
