@@ -31,6 +31,7 @@ INSTALLED = '/usr/local/libexec/dmabuf-contract'
 # Not run, and why.
 READERS = 'names files of the reader, who has a kernel or a module of their own'
 WHOLE = 'check.sh runs it whole'
+PATCHES = 'check.sh --kernel-patches: builds kernels'
 ARM64 = 'as on x86-64, on a machine whose emulation takes minutes'
 NOT_RUN = {
     'make -j"$(nproc)" bzImage modules': READERS,
@@ -43,6 +44,15 @@ NOT_RUN = {
     'scripts/run-tests.sh --module drivers/mine/mine.ko': READERS,
     'scripts/run-tests.sh --module drivers/mine': READERS,
     'scripts/run-tests.sh --kernel source:7.2': 'check.sh --source: builds a kernel',
+    'scripts/run-tests.sh --kernel source:7.2 -o /tmp/before': PATCHES,
+    'scripts/run-tests.sh --kernel source:7.2 --patch mine.patch --compare /tmp/before -o /tmp/after': READERS,
+    'scripts/run-tests.sh --kernel source:7.2 --patch contrib/kernel/warn.patch': PATCHES,
+    'scripts/kernel-patches.py shmem-offset': PATCHES,
+    'dmabuf_results --compare OLD NEW': 'meson test does',
+    'git bisect start BAD GOOD': READERS,
+    'git bisect run .../dmabuf-contract/scripts/bisect-run.sh --kernel . -t dmabuf_vma@vmflags-fd -- vivid-capture':
+        'scripts/check-bisect.sh does, with a small history',
+    'git bisect reset': READERS,
     'scripts/run-tests.sh --kernel debian:sid': WHOLE,
     'scripts/run-tests.sh --kernel debian:trixie --kernel debian:sid': WHOLE,
     'scripts/run-tests.sh --kernel debian:bookworm --kernel debian:trixie --kernel debian:sid': WHOLE,

@@ -20,7 +20,8 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
   --mutants    also 50 violators drawn at random, with the date as the seed, none of
                which may survive
   --kernel-patches
-               also the patches of contrib/kernel, which builds a kernel for each
+               also the patches of contrib/kernel, which builds a kernel for each, and a
+               bisection
   --survives   also what takes long of what a run survives: 100 kills, 1 GB, the lab
   --keep DIR   leave the results of all runs in DIR
 END
@@ -481,6 +482,7 @@ if [ -n "$lab" ]; then
 		tail -n 1 "$work/log"
 	fi
 	if [ -n "$kernel_patches" ]; then
+		each 'bisection' scripts/check-bisect.sh
 		each 'kernel patches' scripts/kernel-patches.py ${keep:+--keep "$keep/kernel-patches"}
 	fi
 	# Without gup_test, for which a kernel has to be built, and what asks for devices.
