@@ -196,6 +196,21 @@ says '^only in other: new$'
 says '^what differs  *r  *other$'
 says '^bad  *B  *FAIL  pass$'
 check 'in nothing else' test "$(sed '1,/^what differs/d' "$work/last" | grep -c FAIL)" -eq 1
+# A person at the page, in a window and on a phone.
+if command -v chromium > /dev/null; then
+	"$bin/dmabuf_results" --html "$work/clicked.html" "$r" "$work/other" > /dev/null
+	{ echo '<script>'; cat "$here/page.js"; echo '</script>'; } >> "$work/clicked.html"
+	for size in 1200,900 360,740; do
+		chromium --headless --no-sandbox --disable-gpu --window-size=$size --virtual-time-budget=5000 \
+			--dump-dom "file://$work/clicked.html" 2> /dev/null | sed -n '/^ok /p; /^FAILED /p; /^end of/p' \
+			> "$work/clicks"
+		check "the page, clicked through at $size" sh -c "
+			grep -q '^end of the test' '$work/clicks' && ! grep '^FAILED' '$work/clicks'"
+	done
+	check 'of which the latter is a phone' grep -q '^ok on a phone' "$work/clicks"
+else
+	echo 'skipped: nobody clicks through the page, chromium is not there'
+fi
 status 2 'a page of nothing' "$bin/dmabuf_results" --html "$work/page2.html" "$work/nothing"
 check 'of which there is none' test ! -e "$work/page2.html"
 if command -v chromium > /dev/null; then
