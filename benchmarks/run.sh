@@ -6,10 +6,13 @@ set -eu
 
 usage() {
 	cat <<END
-usage: benchmarks/run.sh [--kernel SPEC] [start] [runner] [lab]
+usage: benchmarks/run.sh [--kernel SPEC] [start] [runner] [many] [fast] [lab]
 
   start   a test that lists its subtests        against  /bin/true      aim: 1.5
-  runner  dmabuf_runner on 200 trivial subtests against  igt_runner     aim: 1.0
+  runner  dmabuf_runner on 200 trivial subtests against  igt_runner     aim: 0.6
+  many    2,000 and 10,000 trivial subtests         aim: the same time a subtest, the
+                                                    same memory, reports in 2 s
+  fast    run-tests.sh --fast in the lab            aim: 5 s of tests
   lab     a whole run in the lab                against  the same kernel booted to an
                                                          init that powers off aim: 3
 
@@ -23,13 +26,13 @@ what=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift ;;
-	start | runner | lab) what="$what $1" ;;
+	start | runner | many | fast | lab) what="$what $1" ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
 	esac
 	shift
 done
-what=${what:-start runner lab}
+what=${what:-start runner many fast lab}
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 command -v hyperfine >/dev/null || { echo "hyperfine is not there (Debian: apt-get install hyperfine)" >&2; exit 2; }
@@ -70,6 +73,16 @@ for w in $what; do
 			"$stage/usr/bin/dmabuf_runner --allow-non-root -l quiet -o $tmp/root $tmp/ours" \
 			"$igt/lib/ld-linux-x86-64.so.2 --library-path $igt/lib $igt/igt_runner.bin --allow-non-root -l quiet -o $tmp/root $tmp/theirs"
 		echo "         (milliseconds a subtest)"
+		;;
+	many)
+		ninja -C "$build" benchmarks/trivial >/dev/null
+		mkdir "$tmp/many"
+		"$top/benchmarks/many.py" "$stage/usr/bin/dmabuf_runner" "$stage/usr/bin/dmabuf_results" \
+			"$build/benchmarks/trivial" "$tmp/many" 2000 10000
+		;;
+	fast)
+		"$top/scripts/run-tests.sh" --fast --kernel "$kernel" -o "$tmp/fast" >"$tmp/report" 2>&1 || :
+		grep '^Linux ' "$tmp/report"
 		;;
 	lab)
 		run="$top/runner/vm/run.sh --kernel $kernel --root $stage --results"
