@@ -63,6 +63,7 @@ struct run {
 	long long said;		/* so many bytes, by the test and the kernel */
 	char line[512];		/* of stdout, as far as it has come */
 	size_t line_len;
+	char started[512];	/* the last subtest in the journal */
 	double start, subtest_start, last_activity, last_kmsg;
 	const char *write_error;
 };
@@ -107,6 +108,13 @@ static char *file_name(const struct run *run, int file)
 	return xasprintf("%s%s", run->prefix, file_names[file]);
 }
 
+static void note_subtest(struct run *run, const char *name, size_t len)
+{
+	snprintf(run->started, sizeof(run->started), "%.*s\n", (int)len, name);
+	put(run, JOURNAL, run->started, strlen(run->started));
+	run->started[strlen(run->started) - 1] = 0;
+}
+
 /* What stdout tells: a subtest starts, or has a result without having started. */
 static void watch_line(struct run *run)
 {
@@ -119,21 +127,21 @@ static void watch_line(struct run *run)
 		run->subtest_start = now();
 	} else if (starts_with(run->line, "Starting subtest: ", &name)) {
 		run->subtest_start = now();
-		put(run, JOURNAL, name, strlen(name));
-		put(run, JOURNAL, "\n", 1);
+		note_subtest(run, name, strlen(name));
 	} else if (starts_with(run->line, "Subtest ", &name)) {
-		char *path = file_name(run, JOURNAL), *journal = slurp(run->dir, path);
+		char *path, *journal;
 		bool known;
 
 		/* Text may begin with the word as well; a name has no blank in it. */
 		len = strcspn(name, ": ");
-		known = name[len] != ':';
+		known = name[len] != ':' ||
+			(run->started[0] && !strncmp(run->started, name, len) && !run->started[len]);
+		path = file_name(run, JOURNAL);
+		journal = known ? NULL : slurp(run->dir, path);
 		for (const char *at = journal ?: ""; *at; at = next_line(at))
 			known |= !strncmp(at, name, len) && at[len] == '\n';
-		if (!known) {
-			put(run, JOURNAL, name, len);
-			put(run, JOURNAL, "\n", 1);
-		}
+		if (!known)
+			note_subtest(run, name, len);
 		free(path);
 		free(journal);
 	}

@@ -63,8 +63,9 @@ static size_t clear(int dirfd, const char *path, enum level level, bool delete)
 	while ((entry = readdir(dir))) {
 		const char *name = entry->d_name;
 		char *below = xasprintf("%s/%s", path, name);
-		int sub = openat(dirfd, name,
-				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		/* Where the file system says what it is, it need not be tried. */
+		int sub = entry->d_type == DT_REG ? -1 :
+			  openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		bool known = sub < 0 ? is_file(name, level) : is_dir(name, level);
 
 		if (!strcmp(name, ".") || !strcmp(name, ".."))
