@@ -62,7 +62,7 @@ for reader; do
 		[ $left -gt 0 ]
 	do
 		ASAN_OPTIONS=detect_leaks=0 "$tree/runner/tests/fuzz" -max_total_time=$left -runs=5000 \
-			-timeout=20 -rss_limit_mb=4096 -malloc_limit_mb=256 -max_len=20000 -len_control=0 \
+			-timeout=20 -report_slow_units=20 -rss_limit_mb=4096 -malloc_limit_mb=256 -max_len=20000 -len_control=0 \
 			-close_fd_mask=2 -dict=runner/tests/fuzz.dict -print_final_stats=1 \
 			-artifact_prefix="$keep/found/$reader/" "$keep/$reader" "runner/tests/corpus/$reader" \
 			>"$keep/log" 2>&1 </dev/null || tail -n 40 "$keep/log"
