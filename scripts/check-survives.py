@@ -149,13 +149,14 @@ def fresh(name):
 
 # ---- what a test does
 
-def one_test(subtest, verdict, *options, cost, reads='', also=None, status=None):
+def one_test(subtest, verdict, *options, cost, reads='', also=None, memory=None):
     """Between two that pass, it has its verdict and they have theirs."""
     def row():
         results = fresh('r')
         tests = root('good', subtest, 'skips', 'fails')
         begin = time.monotonic()
-        is_, said = call(*runner(tests, results, *options))
+        is_, said = call(*runner(tests, results, *options),
+                         limits={resource.RLIMIT_AS: memory << 20} if memory else None)
         took = time.monotonic() - begin
         must(is_ == 1, f'exit status {is_}: {said}')
         got = must_be(results, good='pass', skips='skip', fails='fail')
@@ -650,8 +651,8 @@ TESTS = [
      one_test('long-line', 'pass', cost=0, also=kept_whole(10000000))),
     ('a test prints 1 GB', 'in lines, as fast as it can',
      'all of it, if no `--disk-usage-limit` is given', 'its verdict, and the last 64 KiB',
-     '10 s, and no more memory than others',
-     one_test('floods', 'pass', cost=10, also=kept_whole(1000000000))),
+     'the time to write it; 128 MiB at most',
+     one_test('floods', 'pass', cost=100, memory=128, also=kept_whole(1000000000))),
     ('a test claims results of other subtests', 'it prints three that are others\'', 'all that it printed',
      'the others\' own verdicts; what is claimed does not count', 'nothing',
      one_test('claims', 'pass', cost=0, also=not_counted)),
