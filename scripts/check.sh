@@ -588,6 +588,24 @@ if [ -n "$lab" ]; then
 		bad 'others ran with it'
 	fi
 
+	# Three kernels side by side, of which one has a fault that another has not.
+	refused 'three kernels in one command, and where they differ' 0 '^bochs-drm-dumb *RO ' $run \
+		--kernel debian:bookworm --kernel debian:trixie --kernel debian:sid \
+		-t 'dmabuf_(vma@vmflags-fd|ro@fd-proc-mem)$' -o "$work/three"
+	check 'each has results, and a status' sh -c "
+		[ \"\$(grep -c ' 0$' '$work/three/kernels.txt')\" -eq 3 ] &&
+		test -s '$work/three/debian-bookworm/junit.xml' -a -s '$work/three/debian-trixie/junit.xml' \
+			-a -s '$work/three/debian-sid/junit.xml' -a -s '$work/three/report.html'"
+	$run --kernel debian:trixie --kernel debian:sid -o "$work/stopped" >"$work/ended.log" 2>&1 &
+	pid=$!
+	n=0
+	while ! grep -q '\[ *1/' "$work/ended.log" && [ $n -lt 300 ]; do sleep 1; n=$((n + 1)); done
+	kill -TERM $pid
+	wait $pid
+	is=$?
+	check 'a signal ends all of them' sh -c "
+		[ $is -eq 2 ] && grep -q 'ended by SIGTERM' '$work/ended.log' && ! pgrep -f '$work/[s]topped'"
+
 	# What does not get to its end.
 	refused 'a suite that the archive does not have' 2 nonsuch $run --kernel debian:nonsuch -o "$work/n5"
 	head -c 600 /dev/zero >"$work/no.ko"

@@ -184,7 +184,8 @@ $(realpath "$2")
 done
 several=
 [ "$(printf %s "$kernels" | wc -l)" -le 1 ] || several=1
-[ -z "$several" ] || [ -z "$host$modules" ] || die "--host and --modules are for one kernel"
+[ -z "$several" ] || [ -z "$host$modules$compare" ] ||
+	die "--host, --modules and --compare are for one kernel"
 [ -z "$disruptive" ] || [ -n "$host" ] || die "--disruptive is for --host; the lab always is"
 
 case $arch in
@@ -489,6 +490,7 @@ if [ -n "$several" ]; then
 		echo "all of it, side by side: $results/report.html"
 	fi
 	ended
+	judged=1
 	exit $rc
 fi
 
