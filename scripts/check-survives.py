@@ -33,7 +33,7 @@ import xml.etree.ElementTree as ET
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / 'docs/reliability.md'
-BIN = TOP / 'build/runner'
+BIN = None
 # All that is started here has it in its environment, and so all that is left over.
 MARK = f'SURVIVES={uuid.uuid4()}'
 work = None
@@ -292,7 +292,7 @@ def no_processes():
     tests = root(*REFERENCE)
     shared = pathlib.Path('/dev/shm') / work.name
     shutil.copytree(tests, shared / 'root')
-    shutil.copytree(BIN, shared / 'bin', ignore=lambda folder, names: [n for n in names if 'dmabuf_' not in n])
+    shutil.copytree(BIN, shared / 'bin')
     os.chmod(shared, 0o777)
     nobody = ['setpriv', '--reuid', '61234', '--clear-groups']
     try:
@@ -498,6 +498,9 @@ RUN_TESTS = TOP / 'scripts/run-tests.sh'
 
 def in_place_of_a_test(*command):
     """With runner/tests/bad where dmabuf_find was built, in the mounts of this command."""
+    # What is older than its sources would be linked anew, into what is mounted on it.
+    status, said = call(RUN_TESTS, '--build-only', timeout=600)
+    must(not status, said)
     bad = work / 'bad'
     shutil.copyfile(TOP / 'runner/tests/bad', bad)
     bad.chmod(0o755)
@@ -735,7 +738,7 @@ def page():
 
 
 def main():
-    global work, args
+    global work, args, BIN
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kills', type=int, default=20)
     parser.add_argument('--seed', type=int, default=1)
@@ -756,6 +759,11 @@ def main():
         os.execvp('unshare', ['unshare', '--mount', sys.executable] + sys.argv)
     work = pathlib.Path(args.work).absolute()
     work.mkdir(parents=True, exist_ok=True)
+    # The lab may build them anew meanwhile.
+    BIN = work / 'bin'
+    BIN.mkdir()
+    for name in 'runner', 'resume', 'results':
+        shutil.copy(TOP / f'build/runner/dmabuf_{name}', BIN)
     failed = old != new
     print('FAILED' if failed else 'ok', 'docs/reliability.md has the table of check-survives.py')
     for row in TESTS + RUNNER + (LAB if args.lab else []):
