@@ -66,6 +66,9 @@ static void find_now(void)
 	to_be_found = false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kinds[i]->find(kinds[i]);
+	for (unsigned int i = 0; i < num_exporters; i++)
+		if (!exporters[i]->moves)
+			exporters[i]->moves = exporters[i]->by_others = dmabuf_others_move(exporters[i]);
 	forget_what_was_found();
 	dmabuf_choose_exporters();
 }
@@ -335,7 +338,8 @@ bool dmabuf_move(struct dmabuf *buf)
 	dmabuf_require(buf->exporter->moves, "no way is known to make %s move a buffer",
 		       buf->exporter->name);
 	dmabuf_stage("making %s move the buffer", buf->exporter->name);
-	certain = buf->exporter->kind->move(buf);
+	certain = buf->exporter->by_others ? dmabuf_move_by_others(buf) :
+		  buf->exporter->kind->move(buf);
 	buf->moves++;
 	return certain;
 }

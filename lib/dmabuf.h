@@ -27,6 +27,7 @@ struct dmabuf {
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
 	bool read_only;		/* the file descriptor is to be O_RDONLY */
 	unsigned int moves;	/* how often dmabuf_move() came back */
+	const char *moved_by;	/* the way of exporters/movers.c that was tried last, or NULL */
 };
 
 /* A kind of exporter: one file in lib/exporters/, one line in its table. */
@@ -67,7 +68,8 @@ struct dmabuf_exporter_kind {
 	 * Makes the exporter move the buffer, there if buf->moves is even and back if it
 	 * is odd, where those are not the same: skips if it cannot, with a reason.
 	 * True: it certainly moved. False: the exporter was free not to move it.
-	 * Called only for an exporter that find() said moves buffers.
+	 * Called only for an exporter that find() said moves buffers. NULL where exporters/movers.c
+	 * has all the ways there are.
 	 */
 	bool (*move)(struct dmabuf *buf);
 };
@@ -80,7 +82,9 @@ struct dmabuf_exporter {
 	unsigned int type;	/* for the kind's own use */
 	const void *data;	/* as well: find() sets it */
 	size_t max_size;	/* find() sets it: a larger buffer is not asked for; 0: none is */
-	bool moves;		/* find() sets it: there is a way to make it move a buffer */
+	bool moves;		/* there is a way to make it move a buffer: find() sets it of its own */
+	bool by_others;		/* which is one of exporters/movers.c */
+	bool video;		/* find() sets it: buffers are in memory of the device's own */
 	bool no_import;		/* find() sets it: to give it to another device may warn */
 	bool native_parts;	/* find() sets it: dev maps a part of the object, too */
 	bool imports;		/* find() sets it: it is another's buffer, which dev imported */

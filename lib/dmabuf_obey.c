@@ -105,8 +105,8 @@ void dmabuf_must_follow_move(struct dmabuf *buf, const void *p, uint32_t seed)
 	dmabuf_require(refaults, "%s did not move the buffer for this (no page faulted)",
 		       buf->exporter->name);
 	pattern_must_be("MOVE", p, buf->size, seed, "read after the move");
-	dmabuf_saw("MOVE", "a move proved, %ld refaults for %zu pages", refaults,
-		   buf->size / page_size());
+	dmabuf_saw("MOVE", "a move proved%s%s, %ld refaults for %zu pages", buf->moved_by ? ", by " : "",
+		   buf->moved_by ?: "", refaults, buf->size / page_size());
 }
 
 void dmabuf_moves_again(struct dmabuf *buf, const void *p, const struct dmabuf_way *way)
@@ -116,5 +116,6 @@ void dmabuf_moves_again(struct dmabuf *buf, const void *p, const struct dmabuf_w
 	dmabuf_require_way(buf->exporter, way);
 	dmabuf_require(refaults, "%s did not move the buffer a second time (no page faulted)",
 		       buf->exporter->name);
-	dmabuf_saw("PIN MOVE", "a second move proved, %ld refaults", refaults);
+	dmabuf_saw("PIN MOVE", "a second move proved%s%s, %ld refaults", buf->moved_by ? ", by " : "",
+		   buf->moved_by ?: "", refaults);
 }

@@ -83,7 +83,8 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.buffers = {
 			{ "vram", &(union drm_amdgpu_gem_create) {
 				.in.domains = AMDGPU_GEM_DOMAIN_VRAM,
-				.in.domain_flags = AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED } },
+				.in.domain_flags = AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED },
+			  .video = true },
 			{ "gtt", &(union drm_amdgpu_gem_create) {
 				.in.domains = AMDGPU_GEM_DOMAIN_GTT } },
 			{ "gtt-wc", &(union drm_amdgpu_gem_create) {
@@ -174,7 +175,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 				     handle),
 		.complete = i915_lmem0,
 		I915_OFFSET(I915_MMAP_OFFSET_FIXED),
-		.buffers = { { "lmem0" } },
+		.buffers = { { "lmem0", .video = true } },
 	},
 	{
 		.driver = "intel_vpu",
@@ -213,7 +214,8 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 				     map_handle),
 		.buffers = {
 			{ "vram", &(struct drm_nouveau_gem_new) {
-				.info.domain = NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_MAPPABLE } },
+				.info.domain = NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_MAPPABLE },
+			  .video = true },
 			{ "gart", &(struct drm_nouveau_gem_new) {
 				.info.domain = NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_MAPPABLE } },
 			{ "gart-coherent", &(struct drm_nouveau_gem_new) {
@@ -296,7 +298,7 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.create = GEM_CREATE(QXL_ALLOC, struct drm_qxl_alloc, size, handle),
 		.logs = QXL_IS_FULL,
 		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
-		.buffers = { { "vram" } },
+		.buffers = { { "vram", .video = true } },
 	},
 	{
 		.driver = "qxl",
@@ -306,7 +308,8 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 		.offset = GEM_OFFSET(QXL_MAP, struct drm_qxl_map, handle, offset),
 		.buffers = {
 			{ "surface", &(struct drm_qxl_alloc_surf) {
-				.format = 32, .width = WIDTH, .stride = PITCH } },
+				.format = 32, .width = WIDTH, .stride = PITCH },
+			  .video = true },
 		},
 	},
 	{
@@ -397,10 +400,12 @@ const struct drm_gem_driver drm_gem_drivers[] = {
 				.placement = 1 << 0, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC } },
 			{ "vram0", &(struct drm_xe_gem_create) {
 				.placement = 1 << 1, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
-				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM } },
+				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM },
+			  .video = true },
 			{ "vram1", &(struct drm_xe_gem_create) {
 				.placement = 1 << 2, .cpu_caching = DRM_XE_GEM_CPU_CACHING_WC,
-				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM } },
+				.flags = DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM },
+			  .video = true },
 		},
 	},
 	{ }

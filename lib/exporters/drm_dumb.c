@@ -66,6 +66,7 @@ static void find(const struct dmabuf_exporter_kind *kind)
 		if (!strcmp(card->driver, "radeon")) {
 			e->max_size = drm_radeon_vram(card->fd);
 			e->no_import = true;
+			e->video = true;
 		}
 	}
 }

@@ -174,6 +174,7 @@ static void find_buffers(const struct dmabuf_exporter_kind *kind, const struct d
 		e = dmabuf_exporter_add(kind, i, card->path, "%s-%s", d->name ?: d->driver, name);
 		e->data = d;
 		e->native_parts = d->parts;
+		e->video = d->buffers[i].video;
 	}
 }
 

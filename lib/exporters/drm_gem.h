@@ -87,6 +87,7 @@ struct drm_gem_driver {
 	struct {
 		const char *name;
 		const void *arg;
+		bool video;	/* in memory of the device's own, not the system's */
 	} buffers[5];
 };
 

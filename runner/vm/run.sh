@@ -241,6 +241,7 @@ LAB_EXTRA='$extra'
 LAB_MACHINE='$own'
 LAB_TTY=/dev/$tty
 LAB_ASLEEP='$asleep'
+LAB_SWAP='$swap'
 DMABUF_EXPECT='${expect# }'
 END
 
