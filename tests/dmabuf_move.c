@@ -154,29 +154,44 @@ static void refused(const struct gup_user *user, const struct dmabuf_exporter *e
 			    (char *)p + buf.size - page, page);
 }
 
-/* How often the buffer moves while others use it. */
+/*
+ * How often the buffer moves while others use it. DMABUF_RACE=SECONDS in the environment: as
+ * often as it can in so long, for which the buffer is a small one.
+ */
 #define ROUNDS 5
+#define SMALL_PAGES 64
+#define WRITERS 4
+#define MOST_PINNERS 8
 
 static struct race {
 	const struct dmabuf_exporter *e;
-	const struct gup_user *user;	/* or NULL: none works here */
 	volatile uint32_t *p;
-	size_t size;
+	size_t size, pages;		/* pages that are written to */
 	volatile bool stop;
-	volatile uint32_t counted[2];	/* how far each thread is, in all its pages */
-	volatile unsigned long attempts;
+	volatile uint32_t counted[WRITERS];	/* how far each thread is, in all its pages */
+	struct pinner {
+		const struct gup_user *user;
+		volatile unsigned long attempts;
+	} pinner[MOST_PINNERS];
+	unsigned int pinners;
 } the_race;
+
+static unsigned int race_seconds(void)
+{
+	const char *env = getenv("DMABUF_RACE");
+
+	return env ? atoi(env) : 0;
+}
 
 /* One word a page, which nobody else writes: it never goes back or elsewhere. */
 static void *count_up(void *start)
 {
 	const size_t words = page_size() / 4;
-	const size_t pages = the_race.size / 4 / words;
 	const uint32_t mine = (uintptr_t)start;
 	uint32_t expected = 0;
 
 	while (!the_race.stop) {
-		for (size_t i = mine; i < pages; i += 2) {
+		for (size_t i = mine; i < the_race.pages; i += WRITERS) {
 			uint32_t is = the_race.p[i * words];
 
 			dmabuf_must("RACE", is == expected,
@@ -191,33 +206,50 @@ static void *count_up(void *start)
 	return NULL;
 }
 
-static void *try_to_pin(void *unused)
+static void *try_to_pin(void *data)
 {
 	const size_t page = page_size();
+	struct pinner *mine = data;
 
 	for (size_t at = 0; !the_race.stop; at = (at + page) % the_race.size) {
-		ssize_t ret = the_race.user->attempt((char *)the_race.p + at, page);
+		ssize_t ret = mine->user->attempt((char *)the_race.p + at, page);
 
 		dmabuf_must("RACE", ret <= 0, "%s of page %zu of %s took %zd bytes while the buffer was moved\n",
-			    the_race.user->name, at / page, the_race.e->name, ret);
-		the_race.attempts += ret == -EFAULT;
+			    mine->user->name, at / page, the_race.e->name, ret);
+		mine->attempts += ret == -EFAULT;
 		sched_yield();
 	}
 	return NULL;
 }
 
+static unsigned long all_attempts(void)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int i = 0; i < the_race.pinners; i++)
+		sum += the_race.pinner[i].attempts;
+	return sum;
+}
+
+/* Whether each thread did something since it was as far as in what. */
+static bool all_ran_since(const struct race *then)
+{
+	for (unsigned int i = 0; i < WRITERS; i++)
+		if (the_race.counted[i] == then->counted[i])
+			return false;
+	for (unsigned int i = 0; i < the_race.pinners; i++)
+		if (the_race.pinner[i].attempts == then->pinner[i].attempts)
+			return false;
+	return true;
+}
+
 /* Until everybody did something since: for a while, as a slow machine needs. */
 static void let_them_run(void)
 {
-	const uint32_t counted[] = { the_race.counted[0], the_race.counted[1] };
-	const unsigned long attempts = the_race.attempts;
+	const struct race then = the_race;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 200 && !all_ran_since(&then); i++)
 		usleep(10000);
-		if (the_race.counted[0] != counted[0] && the_race.counted[1] != counted[1] &&
-		    (!the_race.user || the_race.attempts != attempts))
-			return;
-	}
 }
 
 /* What was counted is there, as somebody sees it who did not race with anything. */
@@ -225,10 +257,10 @@ static void counters_must_be_right(const uint32_t *fresh)
 {
 	const size_t words = page_size() / 4;
 
-	for (size_t i = 0; i < the_race.size / 4 / words; i++)
-		dmabuf_must("RACE", fresh[i * words] == the_race.counted[i % 2],
+	for (size_t i = 0; i < the_race.pages; i++)
+		dmabuf_must("RACE", fresh[i * words] == the_race.counted[i % WRITERS],
 			    "%s: the counter in page %zu was written up to %u, and a new mapping has %u there: the stores went to another place\n",
-			    the_race.e->name, i, the_race.counted[i % 2], fresh[i * words]);
+			    the_race.e->name, i, the_race.counted[i % WRITERS], fresh[i * words]);
 }
 
 static long move_meanwhile(struct dmabuf *buf, const void *witness, unsigned long *attempts)
@@ -236,41 +268,58 @@ static long move_meanwhile(struct dmabuf *buf, const void *witness, unsigned lon
 	unsigned long before;
 	long refaults;
 
-	let_them_run();
-	before = the_race.attempts;
+	/* In a long race they have their turn while it goes on. */
+	if (!race_seconds())
+		let_them_run();
+	before = all_attempts();
 	refaults = dmabuf_moves(buf, witness, "RACE");
-	*attempts += the_race.attempts - before;
+	*attempts += all_attempts() - before;
 	return refaults;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 {
-	struct dmabuf buf = dmabuf_alloc(e, SIZE);
+	struct dmabuf buf = dmabuf_alloc(e, race_seconds() ? SMALL_PAGES * page_size() : SIZE);
 	/* Static: they change in a part that a skip may leave. */
 	static unsigned long at_moves;
 	static long moves, refaults;
-	pthread_t writers[2], pinner;
+	static double begin;
+	pthread_t writers[WRITERS], pinners[MOST_PINNERS];
 	const void *witness;
+	char users[128] = "";
 
 	the_race = (struct race){ .e = e, .size = buf.size };
+	the_race.pages = buf.size / page_size() / (race_seconds() ? 1 : 4);
 	the_race.p = dmabuf_map(&buf, way);
 	witness = dmabuf_map(&buf, way);
 	memset((void *)the_race.p, 0, buf.size);
-	the_race.user = *gup_representatives();
+	for_each_gup_representative(user)
+		if (the_race.pinners < MOST_PINNERS)
+			the_race.pinner[the_race.pinners++].user = user;
 	at_moves = 0;
 
 	dmabuf_blame("RACE", "while the exporter moved the buffer");
-	for (uintptr_t i = 0; i < 2; i++)
+	for (uintptr_t i = 0; i < WRITERS; i++)
 		dmabuf_require(!pthread_create(&writers[i], NULL, count_up, (void *)i),
 			       "no thread: %s", strerror(errno));
-	if (the_race.user)
-		dmabuf_require(!pthread_create(&pinner, NULL, try_to_pin, NULL),
+	for (unsigned int i = 0; i < the_race.pinners; i++)
+		dmabuf_require(!pthread_create(&pinners[i], NULL, try_to_pin, &the_race.pinner[i]),
 			       "no thread: %s", strerror(errno));
+	let_them_run();
+	begin = now();
 	refaults = move_meanwhile(&buf, witness, &at_moves);
 	dmabuf_require(refaults, "%s did not move the buffer for this (no page faulted)", e->name);
 	/* That may be all that there is. */
 	dmabuf_part("RACE") {
-		for (moves = 1; moves < ROUNDS; moves++) {
+		for (moves = 1; race_seconds() ? now() - begin < race_seconds() : moves < ROUNDS; moves++) {
 			long more = move_meanwhile(&buf, witness, &at_moves);
 
 			dmabuf_require(more, "%s did not move the buffer again, after %ld moves (no page faulted)",
@@ -280,29 +329,38 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	}
 	let_them_run();
 	the_race.stop = true;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < WRITERS; i++)
 		pthread_join(writers[i], NULL);
-	if (the_race.user)
-		pthread_join(pinner, NULL);
+	for (unsigned int i = 0; i < the_race.pinners; i++)
+		pthread_join(pinners[i], NULL);
 
 	witness = dmabuf_map(&buf, way);
 	dmabuf_blame("RACE", "after the exporter moved the buffer while it was used");
 	counters_must_be_right(witness);
-	dmabuf_require(the_race.counted[0] && the_race.counted[1], "no time to count");
-	dmabuf_saw("RACE", "%ld moves proved (%ld refaults) while two threads counted, and no store was lost",
-		   moves, refaults);
-	if (the_race.attempts)
-		dmabuf_saw("RACE", "%s was refused meanwhile (%lu times while it moved, %lu in all)",
-			   the_race.user->name, at_moves, the_race.attempts);
-	else
-		dmabuf_unseen("RACE", "no attempt to pin it: %s", the_race.user ?
-			      "none came to an end" : "no GUP user works here (they say why)");
+	for (int i = 0; i < WRITERS; i++)
+		dmabuf_require(the_race.counted[i], "no time to count");
+	dmabuf_saw("RACE", "%ld moves proved (%ld refaults) in %.1f s while %d threads counted, and no store was lost",
+		   moves, refaults, now() - begin, WRITERS);
+	for (unsigned int i = 0; i < the_race.pinners; i++)
+		if (the_race.pinner[i].attempts)
+			snprintf(users + strlen(users), sizeof(users) - strlen(users), "%s%s",
+				 users[0] ? ", " : "", the_race.pinner[i].user->name);
+		else
+			dmabuf_unseen("RACE", "no attempt to pin it by %s came to an end",
+				      the_race.pinner[i].user->name);
+	if (users[0])
+		dmabuf_saw("RACE", "refused meanwhile (%lu times while it moved, %lu in all): %s",
+			   at_moves, all_attempts(), users);
+	else if (!the_race.pinners)
+		dmabuf_unseen("RACE", "no attempt to pin it: no GUP user works here (they say why)");
 }
 
 int dmabuf_main()
 {
-	igt_fixture()
+	igt_fixture() {
 		dmabuf_find_devices();
+		gup_representatives();
+	}
 
 	for_each_dmabuf_way(way) {
 		igt_describe_f("A buffer is mapped by %s and filled, then its exporter moves it: "
@@ -316,8 +374,8 @@ int dmabuf_main()
 				contents(e, way);
 		}
 
-		igt_describe_f("Two threads write to a buffer mapped by %s and read back, another "
-			       "tries to pin its pages, while its exporter moves it several "
+		igt_describe_f("Four threads write to a buffer mapped by %s and read back, others "
+			       "try to pin its pages, while its exporter moves it several "
 			       "times: no write is lost, as a new mapping sees it, and no pin "
 			       "succeeds. A move counts if pages refaulted. Skips exporters "
 			       "that do not move. Clauses: RACE %s", way->description, way->clause);
