@@ -6,8 +6,8 @@ set -u
 
 usage() {
 	cat <<END
-usage: scripts/check.sh [--no-lab | --source] [--mutants] [--survives] [--kernel-patches]
-                        [--keep DIR]
+usage: scripts/check.sh [--no-lab | --source] [--all-machines] [--mutants] [--survives]
+                        [--kernel-patches] [--keep DIR]
 
 Builds with gcc and clang, runs the unit tests, then the lab on Debian's kernels
 of bookworm (6.1), trixie (6.12) and sid (7.2), and checks that every verdict is
@@ -17,6 +17,9 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
   --no-lab     only what needs no virtual machine
   --source     also kernels that are built from source, which takes long the first
                time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2
+  --all-machines
+               on arm64 every subtest, on 6.12 and 7.2, without and behind an IOMMU; else
+               those that tell most, on 7.2
   --mutants    also 50 violators drawn at random, with the date as the seed, none of
                which may survive
   --kernel-patches
@@ -32,6 +35,7 @@ source=
 mutants=
 kernel_patches=
 survives=
+all_machines=
 keep=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -40,6 +44,7 @@ while [ $# -gt 0 ]; do
 	--mutants) mutants=1 ;;
 	--kernel-patches) kernel_patches=1 ;;
 	--survives) survives='--kills 100 --flood --lab' ;;
+	--all-machines) all_machines=1 ;;
 	--keep) [ $# -ge 2 ] || { usage >&2; exit 2; }; keep=$2; shift ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -475,6 +480,22 @@ if [ -n "$lab" ]; then
 		cat "$work/log"
 		[ -z "$keep" ] || cp -r "$work/score-$suite" "$keep/"
 	done
+	# Races last as long as they are given: a thousand moves, and one of a thousand that loses
+	# a store, ten times.
+	mkdir "$work/race"
+	runner/vm/run.sh --module tests/kmod --root "$stage" --results "$work/race" -- sh -c "
+		export DMABUF_RACE=10
+		/$tests/dmabuf_move --run-subtest race-fd --dynamic-subtest calib-moving
+		echo 'rare moves at move if moves%1000 moves>0 do copied-early' >/sys/kernel/debug/dma_calib/rules
+		export DMABUF_RACE=60
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			/$tests/dmabuf_move --run-subtest race-fd --dynamic-subtest calib-rare
+		done" >"$work/race.log" 2>&1
+	check 'the calibration module moves a thousand times in 10 s, and no store is lost' sh -c "
+		sed -n 's/.*RACE: \([0-9]*\) moves proved.*/\1/p' '$work/race.log' | grep -qE '^[0-9]{4,}$' &&
+		grep -q '^Dynamic subtest calib-moving: SUCCESS' '$work/race.log'"
+	check 'a store that one of a thousand moves loses is found each time' test \
+		"$(grep -c '^Dynamic subtest calib-rare: FAIL' "$work/race.log")" -eq 10
 	if [ -n "$mutants" ]; then
 		seed=$(date +%F)
 		check "of 50 mutants of the seed $seed none survives, and none that obeys is accused" \
@@ -577,6 +598,22 @@ if [ -n "$lab" ]; then
 		check "$suite: the ways of docs/bad-address.md do as it says" sh -c "
 			tr -s ' ' <'$work/ways' | diff '$work/told' -"
 	done
+
+	# Real drivers of ARM SoCs: what fails of them is what is known. Of a whole run only with
+	# --all-machines, for the machine is emulated.
+	arm64='dmabuf_find@expected|dmabuf_vma@vmflags|dmabuf_gup@(vmsplice|io-uring-fixed)-fd'
+	arm64="$arm64|dmabuf_bounds@part|dmabuf_variants@(last-page|private|huge-64m)-fd|dmabuf_move@(contents|race)-fd"
+	if [ -z "$all_machines" ]; then
+		check 'arm64: what fails of its drivers is known' $run --arch arm64 --kernel debian:sid \
+			-t "$arm64" -o "$work/arm64"
+	else
+		for suite in trixie sid; do
+			check "arm64, $suite: what fails of its drivers is known" $run --arch arm64 \
+				--kernel "debian:$suite" -o "$work/arm64-$suite"
+			check "arm64, $suite, behind an IOMMU: what fails is known" $run --arch arm64 --iommu \
+				--kernel "debian:$suite" -o "$work/iommu-$suite"
+		done
+	fi
 
 	# One dynamic subtest, by hand.
 	refused 'one dynamic subtest runs alone and says why it fails' 98 'PFNMAP: the VMA' runner/vm/run.sh \
