@@ -31,7 +31,8 @@ static unsigned long kernel_taints(void)
 }
 
 /* Of a report that is one of the page allocator's about a size, as a regex and in a line. */
-#define OF_A_SIZE	"^WARNING: .*mm/page_alloc\\.c:[0-9]+ .*__alloc_"
+/* Without a backslash, which the kernel log has as \x5c. */
+#define OF_A_SIZE	"^WARNING: .*mm/page_alloc[.]c:[0-9]+ .*__alloc_"
 
 static bool is_of_a_size(const char *line)
 {

@@ -37,5 +37,4 @@ END
 echo igt@dmabuf_vma >/tmp/list
 both blocked-hooked "$tests" -b /tmp/blocked --test-list /tmp/list \
 	--hook "post-dyn-subtest:echo \$IGT_HOOK_TEST_FULLNAME \$IGT_HOOK_RESULT >>$results/\$who-hooked"
-both limits "$fake" --disk-usage-limit 100k --per-test-timeout 2 -t '@(ok|floods|dynamic-stuck)$'
 both damage "$fake" --abort-on-monitored-error=taint,lockdep -t '@(ok|taints|fails)$'

@@ -18,7 +18,7 @@ import textwrap
 
 # Indented text that is no command line, by its first line.
 OTHER_TEXT = {
-    r'\.\.\.$|Saw: |.*: fail: |WHOLE: |known faults, ': 'what a run says',
+    r'\.\.\.$|Saw: |.*: fail: |WHOLE: |known faults, |only in |what differs ': 'what a run says',
     r'lib/dmabuf_gup: ': 'a commit message',
     r'// SPDX|extern const |/\* drm/|\{$': 'C',
     r'symbol  |DRM_QXL  | *debian-[0-9]': 'lines of a table',
@@ -62,6 +62,7 @@ NOT_RUN = {
     'scripts/check-abi.py INCLUDE': 'check.sh does, with headers that it fetches',
     'scripts/run-tests.sh --arch arm64': ARM64,
     'scripts/run-tests.sh --arch arm64 --iommu': ARM64,
+    'scripts/run-tests.sh --arch arm64 -t dmabuf_range@madvise': ARM64,
     'scripts/run-tests.sh --arch arm64 -t makes-buffers -o /tmp/board': ARM64,
     'cat /tmp/board/0/out.txt': ARM64,
     'runner/vm/run.sh --arch arm64 --results /tmp/lab -- dmesg': ARM64,
