@@ -93,6 +93,14 @@ const struct drm_card *drm_cards(void)
 	return cards;
 }
 
+const struct drm_card *drm_card_of(const struct dmabuf_exporter *e)
+{
+	for_each_drm_card(card)
+		if (!strcmp(card->path, e->path))
+			return card;
+	return NULL;
+}
+
 const char *drm_lacks_driver(const char *driver)
 {
 	static char why[64];

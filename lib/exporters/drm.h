@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct dmabuf;
+struct dmabuf_exporter;
 
 /* Opens a card without becoming its master; -1 and errno if that fails. */
 int drm_open_card(const char *path);
@@ -35,6 +36,9 @@ struct drm_card {
 const struct drm_card *drm_cards(void);
 #define for_each_drm_card(card) \
 	for (const struct drm_card *card = drm_cards(); card->driver[0]; card++)
+
+/* The card or accelerator that this is an exporter of; NULL if it is of none. */
+const struct drm_card *drm_card_of(const struct dmabuf_exporter *e);
 
 /* Exports handle on buf->dev, as buf->read_only says, and sets buf->fd. */
 bool drm_export(struct dmabuf *buf);

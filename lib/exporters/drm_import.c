@@ -96,14 +96,6 @@ static const struct dmabuf_exporter *origin(void)
 	return NULL;
 }
 
-static const struct drm_card *card_of(const struct dmabuf_exporter *e)
-{
-	for_each_drm_card(card)
-		if (!strcmp(card->path, e->path))
-			return card;
-	return NULL;
-}
-
 /* By trying: no card tells whether it can. */
 static bool imports(const struct dmabuf_exporter *from, const struct drm_card *card)
 {
@@ -141,7 +133,7 @@ static void find(const struct dmabuf_exporter_kind *kind)
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
 {
 	const struct dmabuf_exporter *from = e->data;
-	const struct drm_card *card = card_of(e);
+	const struct drm_card *card = drm_card_of(e);
 	const struct drm_gem_driver *d = drm_gem_importer(card->driver);
 
 	if (d && d->wild)

@@ -5,7 +5,6 @@
  * touched before: it faults again.
  */
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <xf86drm.h>
@@ -42,17 +41,9 @@ static bool has_moved(void)
 	return faulted_again;
 }
 
-static const struct drm_card *card_of(const struct dmabuf_exporter *e)
-{
-	for_each_drm_card(card)
-		if (!strcmp(card->path, e->path))
-			return card;
-	return NULL;
-}
-
 static bool driver_is(const struct dmabuf_exporter *e, const char *driver)
 {
-	const struct drm_card *card = card_of(e);
+	const struct drm_card *card = drm_card_of(e);
 
 	return card && !strcmp(card->driver, driver);
 }
@@ -60,7 +51,7 @@ static bool driver_is(const struct dmabuf_exporter *e, const char *driver)
 /* Whether its driver allocates by TTM, as modules tell. */
 static bool is_on_ttm(const struct dmabuf_exporter *e)
 {
-	const struct drm_card *card = card_of(e);
+	const struct drm_card *card = drm_card_of(e);
 	char path[PATH_MAX + 32], module[PATH_MAX];
 
 	if (!card)
@@ -250,7 +241,7 @@ static bool find_evicting_file(const struct dmabuf_exporter *e, char *path, size
 
 	/* A file for each memory. */
 	snprintf(path, len, "/sys/kernel/debug/dri/%.16s/%s", number, files[!e->video]);
-	return card_of(e) && !access(path, R_OK);
+	return drm_card_of(e) && !access(path, R_OK);
 }
 
 static bool has_evicting_file(const struct dmabuf_exporter *e)
