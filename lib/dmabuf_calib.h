@@ -54,6 +54,7 @@
  *	late=N		frees a buffer N milliseconds after its last user
  *	dont-copy	keeps its mappings from children (VM_DONTCOPY)
  *	retries		lets the first fault of each page happen again
+ *	yields		lets a fault happen again while a signal is pending
  *	interrupts	has every other begin of a SYNC asked for again (EINTR)
  *	no-devices	lets no device map it
  *
@@ -74,12 +75,14 @@
  *	mapping (it is the n-th mmap), offset, length, aligned (a whole PMD could map it),
  *	child (of a fork), other-process (than that of the first mapping), other-thread
  *	(than made it), read-only, private, locked (was asked for by mmap), native (of the
- *	device itself), forks, splits, mremaps, mprotects, moved (since it was mapped)
+ *	device itself), forks, splits, mremaps, mprotects, moved (since it was mapped),
+ *	advised (madvise() said how it will be read, or of huge pages)
  * of the page, where something is done to a page:
  *	page (its number), from-end (0: the last), middle
  * of the fault:
  *	nth-fault (of this buffer), refault (of this page), store (also of an access), user
- *	(was in user mode), remote (no CPU accesses it: KVM asks), others (faults meanwhile)
+ *	(was in user mode), remote (no CPU accesses it: KVM asks), others (faults meanwhile),
+ *	interrupted (a signal is pending)
  *
  * ACTIONs, and where:
  *	normal		mmap: normal pages, and no flag of a PFN mapping

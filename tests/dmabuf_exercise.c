@@ -71,6 +71,10 @@ static const char *const cases[] = {
 	"alloc:32,map,unmap:0:0:0:0:1,load:0:0:0:8",
 	/* aligned, large */
 	"alloc:512,map:0:0:512,store:0:3",
+	/* a fault that a signal interrupts */
+	"alloc:64,map,load:0:5",
+	/* the n-th mapping */
+	"alloc,often",
 	/* private */
 	"alloc,map:1,map:0:0:4,store",
 };

@@ -5,7 +5,9 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
@@ -14,10 +16,17 @@
 #include "model.h"
 
 /* How, by arg[1]. */
-enum { FORWARDS, BY_KERNEL, BACKWARDS, SPARSE, BOTH, HOWS };
+enum { FORWARDS, BY_KERNEL, BACKWARDS, SPARSE, BOTH, INTERRUPTED, HOWS };
 static const char *const how_names[] = {
 	"", ", by the kernel", ", backwards", ", one in each page", ", and the other way round",
+	", one in each page, while signals arrive",
 };
+
+/* Those of which there is one in each page. */
+static bool is_sparse(unsigned int how)
+{
+	return how == SPARSE || how == INTERRUPTED;
+}
 
 /* Which granules: from arg[2] of page arg[3] on, as many as arg[4] says. */
 bool ex_draw_access(struct exercise_step *step)
@@ -34,7 +43,7 @@ bool ex_draw_access(struct exercise_step *step)
 		       ex_once_in(3) ? s->pages - 1 - (s->pages > 1 && ex_once_in(3)) :
 		       ex_once_in(3) ? s->pages / 2 : ex_below(s->pages);
 	step->arg[4] = ex_once_in(2) ? 0 : ex_below(24);
-	if (step->arg[1] == SPARSE && ex_once_in(2))
+	if (is_sparse(step->arg[1]) && ex_once_in(2))
 		step->arg[2] = step->arg[3] = step->arg[4] = 0;
 	if (ex_once_in(5))
 		step->who |= EXERCISE_THREAD;
@@ -56,9 +65,9 @@ static bool access_by(const struct exercise_step *step, struct access *a)
 		return false;
 	a->how = step->arg[1] % HOWS;
 	a->first = step->arg[3] % a->s->pages * a_page + step->arg[2] % a_page;
-	a->step = a->how == SPARSE ? a_page : 1;
+	a->step = is_sparse(a->how) ? a_page : 1;
 	a->count = 1 + step->arg[4] % 64;
-	if (a->how == SPARSE && a->count == 1)
+	if (is_sparse(a->how) && a->count == 1)
 		a->count = 64;
 	while (a->first + (a->count - 1) * a->step >= a->s->pages * a_page)
 		a->count--;
@@ -143,9 +152,53 @@ static void kernel_stores(const struct access *a)
 	}
 }
 
+/*
+ * Signals for this thread, so that faults come upon one that is pending: who waits for a
+ * lock may be interrupted then, and asked again. Only so many: a fault that is slower than
+ * they are frequent must come to its end.
+ */
+#define SIGNALS 16
+#define SIGNAL_NS 60000
+
+static timer_t signal_timer;
+static volatile sig_atomic_t signals_left;
+
+static void take_signal(int sig)
+{
+	static const struct itimerspec never;
+
+	if (!--signals_left)
+		timer_settime(signal_timer, 0, &never, NULL);
+}
+
+static bool start_signals(const struct access *a)
+{
+	const struct sigaction act = { .sa_handler = take_signal, .sa_flags = SA_RESTART };
+	const struct itimerspec often = { { 0, SIGNAL_NS }, { 0, SIGNAL_NS } };
+	struct sigevent event = {
+		.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX,
+		._sigev_un._tid = gettid(),
+	};
+
+	if (a->how != INTERRUPTED)
+		return false;
+	signals_left = SIGNALS;
+	if (sigaction(SIGRTMAX, &act, NULL) || timer_create(CLOCK_MONOTONIC, &event, &signal_timer))
+		return false;
+	timer_settime(signal_timer, 0, &often, NULL);
+	return true;
+}
+
+static void stop_signals(bool started)
+{
+	if (started)
+		timer_delete(signal_timer);
+}
+
 static void run_load(const struct exercise_step *step)
 {
 	struct access a;
+	bool signals;
 
 	if (!access_by(step, &a))
 		return;
@@ -154,14 +207,16 @@ static void run_load(const struct exercise_step *step)
 	       step->who & EXERCISE_THREAD ? ", by another thread" : "");
 	if (a.how == BY_KERNEL)
 		kernel_loads(&a);
+	signals = start_signals(&a);
 	for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++)
 		ex_load(a.s, nth(&a, i));
+	stop_signals(signals);
 }
 
 static void run_store(const struct exercise_step *step)
 {
 	struct access a;
-	bool begun;
+	bool begun, signals;
 
 	if (!access_by(step, &a) || !ex_stores_count())
 		return;
@@ -172,11 +227,13 @@ static void run_store(const struct exercise_step *step)
 	ex_blame(a.s);
 	if (a.how == BY_KERNEL)
 		kernel_stores(&a);
+	signals = start_signals(&a);
 	for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++) {
 		if (a.how == BOTH)
 			ex_load(a.s, nth(&a, i));
 		ex_store(a.s, nth(&a, i));
 	}
+	stop_signals(signals);
 	ex_end_store(begun);
 	ex_blame(a.s);
 	if (begun)

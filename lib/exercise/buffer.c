@@ -405,50 +405,61 @@ static void run_close(const struct exercise_step *step)
 	}
 }
 
-/* Another buffer, which others kept; of process 0. */
-static struct dmabuf kept = { .fd = -1, .dev = -1 };
+/* Other buffers, which others kept; of process 0. */
+#define KEPT 8
+
+static struct dmabuf kept[KEPT];
+static unsigned int kept_count;
 
 static void give_up_kept(void)
 {
-	if (kept.fd >= 0)
-		dmabuf_close(&kept);
+	while (kept_count)
+		dmabuf_close(&kept[--kept_count]);
 }
 
 /* Others have memory, too: what was given up too early is theirs now. */
-static void others_take(size_t size, bool keep)
+static void others_take(size_t size, unsigned int keep)
 {
+	static struct slot s;
 	struct dmabuf other;
-	char *p;
 
 	give_up_kept();
-	if (size > 4 << 20 || !allocate(size, false, &other))
-		return;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
-	if (p != MAP_FAILED) {
-		memset(p, 0x5a, size);
-		munmap(p, size);
+	for (unsigned int i = 0; i < (keep ?: 1); i++) {
+		if (size > 4 << 20 || !allocate(size, false, &other))
+			return;
+		s.addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
+		if (s.addr != MAP_FAILED) {
+			memset(s.addr, 0x5a, size);
+			if (keep > 1) {
+				s.way = ex->ways[0];
+				s.pages = 1;
+				s.page[0] = MAPPED | READ | WRITE | TOUCHED_PAGE;
+				ex_pin(&s, 0, 1, 0);
+			}
+			munmap(s.addr, size);
+		}
+		if (keep)
+			kept[kept_count++] = other;
+		else
+			dmabuf_close(&other);
 	}
-	if (keep)
-		kept = other;
-	else
-		dmabuf_close(&other);
 }
 
 static void run_others(const struct exercise_step *step)
 {
-	const bool keep = step->arg[1] & 1;
+	const unsigned int keep = !(step->arg[1] & 1) ? 0 : step->arg[1] & 2 ? KEPT : 1;
 	char *p;
 
 	if (!model->buffer)
 		return;
-	ex_say("others allocate memory and buffers, write to them and %s", keep ?
-	       "keep a buffer" : "give them up");
+	ex_say("others allocate memory and buffers, write to them and %s", !keep ? "give them up" :
+	       keep == 1 ? "keep a buffer" : "keep many");
 	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED) {
 		memset(p, 0x5a, 1 << 20);
 		munmap(p, 1 << 20);
 	}
-	others_take(model->pages * ex_page, keep);
+	others_take(keep > 1 ? ex_page : model->pages * ex_page, keep);
 }
 
 static void run_pressure(const struct exercise_step *step)
@@ -497,12 +508,12 @@ void ex_drop_all(void)
 	ex_compare_everywhere();
 	drop_imports();
 	if (model->buffer) {
-		others_take(ex_page, true);
+		others_take(ex_page, 1);
 		ex_compare_afresh();
 	}
 	close_all();
 	if (model->buffer)
-		others_take(model->pages * ex_page, false);
+		others_take(model->pages * ex_page, 0);
 	ex_compare_everywhere();
 	give_up_kept();
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)

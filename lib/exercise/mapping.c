@@ -2,6 +2,8 @@
 /*
  * Steps that make mappings, change them and take them away.
  */
+#include <linux/dma-buf.h>
+
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
@@ -276,6 +278,78 @@ void ex_compare_afresh(void)
 	ex_forget(s);
 }
 
+static bool draw_often(struct exercise_step *step)
+{
+	bool drawn = ex_draw_owner(step);
+
+	step->arg[1] = ex_below(2);
+	step->arg[3] = drawn ? ex_below(model->pages) : 0;
+	return drawn;
+}
+
+/* The same so often that some count, some list or some space of the exporter has an end. */
+#define OFTEN 24
+
+static void sync_often(void)
+{
+	if (model->open[0] || model->open[1] || model->open[2])
+		return;
+	ex_say("DMA_BUF_IOCTL_SYNC, begin and end, %d times", OFTEN);
+	for (int i = 0; i < OFTEN; i++)
+		if (!ex_sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW) ||
+		    !ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW))
+			return;
+	model->synced = true;
+}
+
+static void map_often(unsigned int page)
+{
+	const int prot = model->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+	static struct slot s;	/* each of them */
+	char *addr[OFTEN], *result;
+	struct request r = {
+		.way = ex->ways[0], .length = model->pages * ex_page, .prot = prot,
+		.flags = MAP_SHARED, .result = &result,
+	};
+	unsigned int count = 0;
+
+	if (!ex_way_is_open(r.way, &r.buf, 0))
+		return;
+	ex_say("%d mappings are made, and page %u of each is read and to be pinned", OFTEN, page);
+	s.way = r.way;
+	s.pages = model->pages;
+	s.shared = true;
+	s.read_only = model->read_only;
+	s.made = model->writes;
+	for (; count < OFTEN; count++) {
+		ask_for(&r);
+		if (result == MAP_FAILED) {
+			ex_refused(errno);
+			break;
+		}
+		s.addr = addr[count] = result;
+		memset(s.page, MAPPED | READ | (prot & PROT_WRITE ? WRITE : 0), s.pages);
+		ex_blame(&s);
+		ex_load(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
+		ex_pin(&s, page, 1, 0);
+	}
+	if (count && !ex->ordinary)
+		proc_must_be_pfnmap(addr[count - 1], "the last of many mappings");
+	ex_shared->counts.mappings += count;
+	while (count--)
+		munmap(addr[count], r.length);
+}
+
+static void run_often(const struct exercise_step *step)
+{
+	if (!model->buffer)
+		return;
+	if (step->arg[1] & 1)
+		sync_often();
+	else
+		map_often(step->arg[3] % model->pages);
+}
+
 bool ex_draw_slot_part(struct exercise_step *step)
 {
 	if (!ex_draw_slot(step))
@@ -542,4 +616,12 @@ const struct exercise_op op_lock = {
 	.weight = 6,
 	.draw = ex_draw_slot_part,
 	.run = run_lock,
+};
+
+const struct exercise_op op_often = {
+	.name = "often",
+	.description = "many mappings at once, or many SYNC calls",
+	.weight = 2,
+	.draw = draw_often,
+	.run = run_often,
 };

@@ -246,6 +246,7 @@ extern const struct exercise_op op_fork;
 extern const struct exercise_op op_exit;
 extern const struct exercise_op op_hand;
 extern const struct exercise_op op_others;
+extern const struct exercise_op op_often;
 extern const struct exercise_op op_pressure;
 extern const struct exercise_op op_drop;
 

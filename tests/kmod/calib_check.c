@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -1457,6 +1458,56 @@ static bool if_thread(void)
 	return true;
 }
 
+static volatile sig_atomic_t signals_left;
+
+/* So many signals, while a slow fault takes several times as long as from one to the next. */
+static void take_signal(int sig)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { };
+
+	setitimer(ITIMER_REAL, signals_left-- > 0 ? &often : &never, NULL);
+}
+
+static void signals(int count)
+{
+	signals_left = count;
+	signal(SIGALRM, take_signal);
+	take_signal(SIGALRM);
+}
+
+static bool if_interrupted(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	bool hit;
+
+	want(!faults(p));
+	signals(100);
+	hit = faults(word(p, 1));
+	signals(0);
+	want(hit && !faults(word(p, 2)));
+	return true;
+}
+
+static bool yields(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	long before = minor_faults();
+
+	signals(20);
+	touch(p, PAGE);
+	want(minor_faults() - before > 1);
+	return obeying();
+}
+
+static bool if_advised(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	want(!faults(p) && !madvise(p, SIZE, MADV_RANDOM) && faults(word(p, 1)));
+	want(!faults(map(buf, SIZE)));
+	return true;
+}
+
 static bool if_mapping(void)
 {
 	want(!faults(map(buf, SIZE)) && faults(map(buf, SIZE)) && !faults(map(buf, SIZE)));
@@ -2080,6 +2131,7 @@ static const struct {
 	{ "single late=300", frees_late },
 	{ "dont-copy", keeps_from_children },
 	{ "retries", faults_twice },
+	{ "slow yields", yields },
 	{ "interrupts", interrupts },
 	{ "no-devices", refuses_devices },
 	/* Conditions. */
@@ -2109,6 +2161,8 @@ static const struct {
 	{ "at fault if read-only do sigbus", if_read_only },
 	{ "private remap at mmap if private do refuse", if_private },
 	{ "at mmap if locked do refuse", if_locked },
+	{ "slow at fault if interrupted do sigbus", if_interrupted },
+	{ "at fault if advised do sigbus", if_advised },
 	{ "at fault if native do sigbus", if_native },
 	{ "at fault if forks do sigbus", if_forks },
 	{ "at fault if splits do sigbus", if_splits },

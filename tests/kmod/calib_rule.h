@@ -93,6 +93,7 @@ enum calib_fact {
 	CALIB_MREMAPS,
 	CALIB_MPROTECTS,
 	CALIB_MOVED,
+	CALIB_ADVISED,
 	/* Of the page. */
 	CALIB_PAGE,
 	CALIB_FROM_END,
@@ -104,6 +105,7 @@ enum calib_fact {
 	CALIB_USER,
 	CALIB_REMOTE,
 	CALIB_OTHERS,
+	CALIB_INTERRUPTED,
 	CALIB_NUM_FACTS
 };
 
@@ -145,6 +147,7 @@ static const struct {
 	[CALIB_MREMAPS] = { "mremaps", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_MPROTECTS] = { "mprotects", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_MOVED] = { "moved", CALIB_VMA | BIT(CALIB_AT_MOVE) },
+	[CALIB_ADVISED] = { "advised", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_PAGE] = { "page", CALIB_ANY, true },
 	[CALIB_FROM_END] = { "from-end", CALIB_ANY, true },
 	[CALIB_MIDDLE] = { "middle", CALIB_ANY, true },
@@ -154,6 +157,7 @@ static const struct {
 	[CALIB_USER] = { "user", CALIB_FAULTS },
 	[CALIB_REMOTE] = { "remote", CALIB_FAULTS },
 	[CALIB_OTHERS] = { "others", CALIB_FAULTS },
+	[CALIB_INTERRUPTED] = { "interrupted", CALIB_FAULTS },
 };
 
 enum calib_action {
@@ -243,6 +247,7 @@ enum calib_option {
 	CALIB_OPT_LATE,
 	CALIB_OPT_DONT_COPY,
 	CALIB_OPT_RETRIES,
+	CALIB_OPT_YIELDS,
 	CALIB_OPT_INTERRUPTS,
 	CALIB_OPT_NO_DEVICES,
 	CALIB_NUM_OPTIONS
@@ -267,6 +272,7 @@ static const char *const calib_options[] = {
 	[CALIB_OPT_LATE] = "late",
 	[CALIB_OPT_DONT_COPY] = "dont-copy",
 	[CALIB_OPT_RETRIES] = "retries",
+	[CALIB_OPT_YIELDS] = "yields",
 	[CALIB_OPT_INTERRUPTS] = "interrupts",
 	[CALIB_OPT_NO_DEVICES] = "no-devices",
 };
@@ -352,7 +358,7 @@ static inline int calib_parse_condition(struct calib_rule *rule, char *word)
 	if (!(calib_facts[fact].events & BIT(rule->event)) ||
 	    (calib_facts[fact].page && !(calib_actions[rule->action].pages & BIT(rule->event))) ||
 	    (rule->event == CALIB_AT_MOVE && rule->action != CALIB_DO_STALE &&
-	     fact >= CALIB_MAPPING && fact <= CALIB_MOVED))
+	     fact >= CALIB_MAPPING && fact <= CALIB_ADVISED))
 		return calib_bad_rule(rule->line, "it is not known then of", word);
 	c->fact = fact;
 	rule->count++;

@@ -655,6 +655,8 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_MREMAPS] = map->mremaps;
 	is[CALIB_MPROTECTS] = map->mprotects;
 	is[CALIB_MOVED] = buf->moves - map->moves;
+	is[CALIB_ADVISED] = !!(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ | VM_HUGEPAGE |
+						VM_NOHUGEPAGE));
 }
 
 static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
@@ -961,6 +963,7 @@ static enum calib_action calib_judge_fault(struct calib_buf *buf, const struct c
 	/* All that the CPU faults on can be interrupted; what fixup_user_fault() does cannot. */
 	is[CALIB_REMOTE] = !(vmf->flags & FAULT_FLAG_INTERRUPTIBLE);
 	is[CALIB_OTHERS] = atomic_read(&buf->faulting) - 1;
+	is[CALIB_INTERRUPTED] = signal_pending(current);
 	action = calib_judge(buf, CALIB_AT_FAULT, is);
 	calib_do(buf, map, action);
 	return action;
@@ -1004,7 +1007,8 @@ static vm_fault_t calib_vm_fault(struct vm_fault *vmf)
 			goto out;
 		index %= buf->count;
 	}
-	if (rule && rule->options[CALIB_OPT_RETRIES] && !test_and_set_bit(index, buf->tried)) {
+	if (rule && ((rule->options[CALIB_OPT_RETRIES] && !test_and_set_bit(index, buf->tried)) ||
+		     (rule->options[CALIB_OPT_YIELDS] && signal_pending(current)))) {
 		ret = VM_FAULT_NOPAGE;
 		goto out;
 	}
