@@ -68,7 +68,7 @@ struct run {
 	const char *write_error;
 };
 
-static int kmsg = -1, signals = -1;
+static int null = -1, kmsg = -1, signals = -1;
 static bool interrupted;
 
 static void put(struct run *run, int file, const char *data, size_t len)
@@ -242,11 +242,11 @@ static char **arguments(const struct run *run, char *path)
 	*next++ = path;
 	if (run->subtests) {
 		*next++ = (char *)"--run-subtest";
-		*next++ = xstrdup(run->subtests);
+		*next++ = (char *)run->subtests;
 	}
 	if (run->subtests && run->dynamic) {
 		*next++ = (char *)"--dynamic-subtest";
-		*next++ = xstrdup(run->dynamic);
+		*next++ = (char *)run->dynamic;
 	}
 	for (size_t i = 0; i < s->num_hooks; i++) {
 		*next++ = (char *)"--hook";
@@ -256,10 +256,36 @@ static char **arguments(const struct run *run, char *path)
 	return argv;
 }
 
+/*
+ * In a process that has the runner's memory until it has the test's, so that nothing of it is
+ * copied: it changes none, and does not return.
+ */
+static void __attribute__((noreturn)) become_test(const int *fds, int ask, int runner,
+						  const char *path, char *const *argv)
+{
+	sigset_t none;
+
+	/* It must not run beside the next one that dmabuf_resume starts. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != runner)
+		_exit(127);
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(fds[fd], fd);
+	if (ask >= 0)
+		fcntl(ask, F_SETFD, 0);
+	execv(path, argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
 /* False, and a write_error, if there is nothing to start it with. */
 static bool start(struct run *run)
 {
 	char *path = xasprintf("%s/%s", run->settings->test_root, run->job->binary);
+	char **argv = arguments(run, path);
 	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, ask[2] = { -1, -1 }, runner = getpid();
 
 	run->start = run->subtest_start = run->last_activity = run->last_kmsg = now();
@@ -267,40 +293,21 @@ static bool start(struct run *run)
 	run->pid = run->pidfd = -1;
 	if (!pipe2(out, O_CLOEXEC) && !pipe2(err, O_CLOEXEC) &&
 	    (!settings_choose(run->settings) || !run->job->subtests ||
-	     !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask)))
-		run->pid = fork();
-	if (!run->pid) {
-		int null = open("/dev/null", O_RDONLY);
-		sigset_t none;
+	     !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ask))) {
+		const int fds[] = { null, out[1], err[1] };
+		char fd[16];
 
-		/* It must not run beside the next one that dmabuf_resume starts. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != runner)
-			_exit(127);
-		setpgid(0, 0);
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		dup2(null, STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		dup2(err[1], STDERR_FILENO);
-		/* So that the log of a failure is found beside its subtest's name. */
-		setenv("IGT_SENTINEL_ON_STDERR", "1", 1);
-		if (ask[1] >= 0) {
-			char *fd = xasprintf("%d", ask[1]);
-
-			fcntl(ask[1], F_SETFD, 0);
+		snprintf(fd, sizeof(fd), "%d", ask[1]);
+		if (ask[1] >= 0)
 			setenv("IGT_DYNAMIC_FD", fd, 1);
-		}
-		for (size_t i = 0; i < run->settings->num_env; i++)
-			putenv(run->settings->env[i]);
-		execv(path, arguments(run, path));
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		_exit(127);
+		else
+			unsetenv("IGT_DYNAMIC_FD");
+		run->pid = vfork();
+		if (!run->pid)
+			become_test(fds, ask[1], runner, path, argv);
 	}
-	if (run->pid > 0) {
-		setpgid(run->pid, run->pid);
+	if (run->pid > 0)
 		run->pidfd = pidfd_open(run->pid, 0);
-	}
 	if (run->pidfd < 0)
 		run->write_error = xasprintf("it cannot be started: %s", strerror(errno));
 	if (run->pidfd < 0 && run->pid > 0) {
@@ -308,6 +315,7 @@ static bool start(struct run *run)
 		waitpid(run->pid, NULL, 0);
 	}
 	free(path);
+	free(argv);
 	close(out[1]);
 	close(err[1]);
 	if (ask[1] >= 0)
@@ -618,8 +626,12 @@ static void run_flakes_again(const struct run *first)
 static bool split_job(struct job_list *list, size_t i, int dirfd)
 {
 	const size_t before = list->count;
-	char *path = xasprintf("%zu/journal.txt", i), *journal = slurp(dirfd, path);
+	char *path, *journal;
 
+	if (!strchr(list->jobs[i].subtests ?: "", ','))
+		return true;
+	path = xasprintf("%zu/journal.txt", i);
+	journal = slurp(dirfd, path);
 	job_list_split(list, i, journal ?: "");
 	free(path);
 	free(journal);
@@ -645,12 +657,22 @@ static void open_sources(void)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg < 0)
 		fprintf(stderr, "The kernel log is not followed: /dev/kmsg: %s\n",
 			strerror(errno));
 	else
 		lseek(kmsg, 0, SEEK_END);
+}
+
+/* Of all tests. What the command line says comes last. */
+static void set_environment(const struct settings *settings)
+{
+	/* So that the log of a failure is found beside its subtest's name. */
+	setenv("IGT_SENTINEL_ON_STDERR", "1", 1);
+	for (size_t i = 0; i < settings->num_env; i++)
+		putenv(settings->env[i]);
 }
 
 /* By what its firmware says; a machine that says nothing has no file. */
@@ -732,6 +754,7 @@ bool execute(const struct settings *settings, struct job_list *list, int dirfd)
 	if (faccessat(dirfd, "starttime.txt", F_OK, 0))
 		write_time(dirfd, "starttime.txt");
 	free(kernel_damage(settings));
+	set_environment(settings);
 	orphans_begin();
 
 	for (size_t i = 0; i < list->count; i++) {

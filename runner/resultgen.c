@@ -738,12 +738,15 @@ static void read_tries(struct run_results *run, size_t first, const struct job *
 	for (int n = 1; n <= MAX_TRIES; n++) {
 		struct run_results again = { .settings = run->settings };
 		char *journal;
+		bool tried;
 
 		snprintf(prefix, sizeof(prefix), TRY_PREFIX, n);
 		journal = xasprintf("%sjournal.txt", prefix);
-		if (!faccessat(dir, journal, F_OK, 0))
-			job_results_read(&again, j, dir, prefix);
+		tried = !faccessat(dir, journal, F_OK, 0);
 		free(journal);
+		if (!tried)
+			return;
+		job_results_read(&again, j, dir, prefix);
 		for (size_t i = first; i < run->count; i++)
 			for (size_t k = 0; k < again.count; k++) {
 				struct result *r = &run->results[i], *s = &again.results[k];
