@@ -625,6 +625,44 @@ def no_network():
     must_leave_nothing()
 
 
+# apt-get, whose archive has a kernel that never comes.
+APT = """#!/bin/sh
+case $* in
+*print-uris*) echo "'http://none/a.deb' linux-image-0.0-amd64_1_amd64.deb 1 SHA256:0" ;;
+*download*) touch "$APT_DOWNLOADS"; sleep 1000 ;;
+esac
+"""
+
+
+def killed_in_a_download():
+    ours, tools, tmp = fresh('cache'), fresh('tools'), fresh('tmp')
+    begun, kernels = work / 'begun', ours / 'kernels'
+    tools.mkdir()
+    tmp.mkdir()
+    (tools / 'apt-get').write_text(APT)
+    (tools / 'apt-get').chmod(0o755)
+    settings = ['env', f'DMABUF_CACHE={ours}', 'DMABUF_MIRROR=http://none', f'APT_DOWNLOADS={begun}', f'TMPDIR={tmp}',
+                f'PATH={tools}:{os.environ["PATH"]}']
+    lab = [TOP / 'runner/vm/run.sh', '--results', work / 'lab', '--', 'true']
+    alone = [TOP / 'runner/vm/kernel.sh', 'debian:trixie']
+    for command, number, end, stays in [(lab, signal.SIGTERM, os.killpg, 0), (lab, signal.SIGKILL, os.kill, 0),
+                                        (alone, signal.SIGKILL, os.killpg, 1), (alone, signal.SIGTERM, os.killpg, 0)]:
+        begun.unlink(missing_ok=True)
+        p = start(*settings, *command)
+        until = time.monotonic() + 60
+        while not begun.exists():
+            must(time.monotonic() < until and p.poll() is None, 'it does not come to the download')
+            time.sleep(0.05)
+        folders = list(kernels.glob('tmp.*'))
+        must(len(folders) == 1, f'{len(folders)} folders while {command[0].name} downloads: {folders}')
+        end(p.pid, number)
+        p.communicate(timeout=60)
+        must_leave_nothing(10)
+        must_leave_no_file(tmp)
+        folders = list(kernels.glob('tmp.*'))
+        must(len(folders) == stays, f'{command[0].name} and {number.name} leave {folders}')
+
+
 # What happens; how it is made to happen; what is kept; how it is reported; what it costs.
 # The cost of a test's row is checked: so many seconds, and what the tests beside it take.
 TESTS = [
@@ -709,6 +747,9 @@ LAB = [
      lab_ended_by(signal.SIGINT, signal.SIGTERM)),
     ('the lab is killed', 'SIGKILL for `scripts/run-tests.sh`', 'all tests that had ended',
      'by `dmabuf_results`; no process and no file is left', 'that test', lab_ended_by(signal.SIGKILL)),
+    ('the lab is killed in a download', 'SIGTERM and SIGKILL, with an archive that never answers',
+     'kernels in the cache', 'no process and no file is left; what `kernel.sh` by itself leaves at a SIGKILL goes with '
+     'the next download', 'the download', killed_in_a_download),
     ('there is no space for the lab', 'TMPDIR in a tmpfs of 4 MiB', 'nothing', 'status 2, "No space left on device"',
      'nothing', no_space),
     ('there is no /tmp', 'a TMPDIR that is not there', 'nothing', 'status 2', 'nothing', no_tmp),

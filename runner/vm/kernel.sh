@@ -107,20 +107,20 @@ kernel_packages() {
 	*) die "no kernel is found among the packages of $suite: $list" ;;
 	esac
 	if [ ! -d "$kernels/$name" ]; then
-		tmp=$(mktemp -d "$kernels/tmp.XXXXXX")
-		trap 'rm -rf "$tmp"' EXIT
+		new_in "$kernels"
+		trap 'rm -rf "$new"' EXIT
 		trap 'exit 130' INT
 		trap 'exit 143' TERM
 		echo "kernel.sh: fetching $image from $suite" >&2
 		"$here/archive.sh" --arch "$debian" --with-depends='linux-*[-.]*' \
-			"$suite" "$tmp" "$image" || exit 2
-		arrange "$tmp" || die "$image has no kernel, or no configuration"
-		unpack "$tmp"
-		chmod 755 "$tmp"
+			"$suite" "$new" "$image" || exit 2
+		arrange "$new" || die "$image has no kernel, or no configuration"
+		unpack "$new"
+		chmod 755 "$new"
 		# Where another run was faster, its tree is as good; mv puts ours
 		# inside that one only if it became a folder in this instant.
-		[ -d "$kernels/$name" ] || mv "$tmp" "$kernels/$name"
-		rm -rf "$tmp" "${kernels:?}/$name/${tmp##*/}"
+		[ -d "$kernels/$name" ] || mv "$new" "$kernels/$name"
+		rm -rf "$new" "${kernels:?}/$name/${new##*/}"
 		trap - EXIT
 	fi
 	echo "$name" >"$answer.$$"

@@ -131,7 +131,7 @@ fetch_headers() {
 	[ ! -d "$headers" ] || return 0
 	suite_of
 	echo "kmod.sh: fetching linux-headers-$release from $suite" >&2
-	new=$(mktemp -d "$cache/headers/tmp.XXXXXX")
+	new_in "$cache/headers"
 	clean=$new
 	"$here/archive.sh" --with-depends='linux-[hk]*' "$suite" "$new" "linux-headers-$release" ||
 		die "without its headers no module can be built for $release; where the archive has gone on, fetch the newest kernel (remove $cache/kernels/debian:$suite), or give a source:VERSION"
@@ -222,7 +222,7 @@ mkdir "$tmp/modules"
 cp "$@" "$tmp/modules/"
 # Modules come and go.
 find "$cache/modules" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
-new=$(mktemp -d "$cache/modules/tmp.XXXXXX")
+new_in "$cache/modules"
 clean=$new
 cp "$@" "$new/"
 chmod 755 "$new"

@@ -14,6 +14,20 @@ die() {
 # shellcheck disable=SC2034 # of those who source this
 cache=${DMABUF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-contract}
 
+# new_in FOLDER: $new, a new folder in that one of the cache. It is locked while this process or
+# one that it has started lives; those that are not were left by one that was killed, and go.
+new_in() {
+	mkdir -p "$1" || die "no cache can be made in $cache"
+	exec 8<"$1"
+	flock 8 || :
+	for new in "$1"/tmp.*; do
+		[ ! -d "$new" ] || flock -n "$new" rm -rf "$new" || :
+	done
+	new=$(mktemp -d "$1/tmp.XXXXXX") || die "no cache can be made in $cache"
+	exec 7<"$new" 8<&-
+	flock -n 7 || :
+}
+
 # A path as QEMU wants it in a list of options.
 comma() {
 	echo "$1" | sed 's/,/,,/g'

@@ -38,18 +38,17 @@ sysroot=$cache/sysroot/$1-$({
 	echo "$debian $triplet"
 } | sha256sum | cut -c 1-16)
 if [ ! -d "$sysroot" ]; then
-	mkdir -p "$cache/sysroot" || die "no cache can be made in $cache"
-	tmp=$(mktemp -d "$cache/sysroot/tmp.XXXXXX")
-	trap 'rm -rf "$tmp"' EXIT
+	new_in "$cache/sysroot"
+	trap 'rm -rf "$new"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	echo "sysroot.sh: fetching libraries for $1 from $suite" >&2
 	# shellcheck disable=SC2086 # a word each
-	"$here/archive.sh" --arch "$debian" "$suite" "$tmp" $packages || exit 2
+	"$here/archive.sh" --arch "$debian" "$suite" "$new" $packages || exit 2
 	# As the linker's script for libc names it.
-	ln -s usr/lib "$tmp/lib"
+	ln -s usr/lib "$new/lib"
 	cpu=${triplet%%-*}
-	cat >"$tmp/cross" <<END
+	cat >"$new/cross" <<END
 [binaries]
 c = ['${cross}gcc', '--sysroot=$sysroot']
 ar = '${cross}ar'
@@ -67,10 +66,10 @@ cpu_family = '$cpu'
 cpu = '$cpu'
 endian = 'little'
 END
-	chmod 755 "$tmp"
+	chmod 755 "$new"
 	# Where another run was faster, its tree is as good.
-	[ -d "$sysroot" ] || mv "$tmp" "$sysroot"
-	rm -rf "$tmp" "$sysroot/${tmp##*/}"
+	[ -d "$sysroot" ] || mv "$new" "$sysroot"
+	rm -rf "$new" "$sysroot/${new##*/}"
 	trap - EXIT
 fi
 echo "$sysroot"
