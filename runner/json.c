@@ -113,6 +113,62 @@ static enum verdict verdict_there(const struct result *r)
 	return r->dynamic && r->verdict == TIMEOUT ? INCOMPLETE : r->verdict;
 }
 
+/* What is told of several that have one key, the last of these that there are. */
+static const enum verdict by_weight[] = {
+	NOTRUN, SKIP, PASS, WARN, DMESG_WARN, FAIL, DMESG_FAIL, CRASH, TIMEOUT, INCOMPLETE, ABORT,
+};
+
+static size_t weight(const struct result *r)
+{
+	size_t i = 0;
+
+	while (by_weight[i] != r->verdict)
+		i++;
+	return i;
+}
+
+struct keyed {
+	char *key;
+	const struct result *result;
+};
+
+/* By key, and of one key the one that is told before the others. */
+static int compare(const void *a, const void *b)
+{
+	const struct keyed *x = a, *y = b;
+	const int order = strcmp(x->key, y->key);
+	const size_t i = weight(x->result), k = weight(y->result);
+
+	if (order)
+		return order;
+	return i != k ? (i < k) - (i > k) : (x->result > y->result) - (x->result < y->result);
+}
+
+/*
+ * Of each result whether it is told: not if it is pruned, nor if another one has its key. Where
+ * two dynamic subtests were asked for by themselves, their subtest ran twice.
+ */
+static bool *find_told(const struct run_results *run)
+{
+	struct keyed *all = xrealloc(NULL, (run->count + 1) * sizeof(*all));
+	bool *told = xrealloc(NULL, run->count + 1);
+	size_t count = 0;
+
+	memset(told, false, run->count + 1);
+	for (size_t i = 0; i < run->count; i++)
+		if (!run->results[i].pruned)
+			all[count++] = (struct keyed){ result_key(&run->results[i]),
+						       &run->results[i] };
+	qsort(all, count, sizeof(*all), compare);
+	for (size_t i = 0; i < count; i++)
+		if (!i || strcmp(all[i].key, all[i - 1].key))
+			told[all[i].result - run->results] = true;
+	for (size_t i = 0; i < count; i++)
+		free(all[i].key);
+	free(all);
+	return told;
+}
+
 /* The name of the next result of the same kind; NULL behind the last. */
 static const char *next_name(const struct run_results *run, size_t i)
 {
@@ -264,7 +320,8 @@ static void free_log(struct log *log)
 }
 
 /* The results of one job, from i on; returns where the next one's begin. */
-static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirfd, bool *first)
+static size_t put_job(FILE *f, const struct run_results *run, const bool *told, size_t i, int dirfd,
+		      bool *first)
 {
 	struct slice out[2], err[2];	/* what is left for subtests, and for the dynamic ones */
 	const size_t job = run->results[i].job;
@@ -298,7 +355,7 @@ static size_t put_job(FILE *f, const struct run_results *run, size_t i, int dirf
 			out[1] = o;
 			err[1] = e;
 		}
-		if (r->pruned)
+		if (!told[i])
 			continue;
 		fprintf(f, "%s\n  ", *first ? "" : ",");
 		*first = false;
@@ -340,14 +397,14 @@ static void put_aborted(FILE *f, const struct run_results *run)
 	fputc('}', f);
 }
 
-static void put_totals(FILE *f, const struct run_results *run, const char *name,
+static void put_totals(FILE *f, const struct run_results *run, const bool *told, const char *name,
 		       const char *binary)
 {
 	size_t sums[NUM_VERDICTS] = { };
 
 	sums[FAIL] = run->aborted && (!binary || !strcmp(binary, aborted));
 	for (size_t i = 0; i < run->count; i++)
-		sums[verdict_there(&run->results[i])] += !run->results[i].pruned &&
+		sums[verdict_there(&run->results[i])] += told[i] &&
 			(!binary || !strcmp(run->results[i].binary, binary));
 	fprintf(f, "  \"%s%s\": {", binary ? "igt@" : "", name);
 	for (enum verdict v = 0; v < NUM_VERDICTS; v++)
@@ -359,10 +416,11 @@ bool json_write(const struct run_results *run, int dirfd)
 {
 	FILE *f = create_file(dirfd, "results.json");
 	struct words binaries = { };
-	bool first = true;
+	bool first = true, *told;
 
 	if (!f)
 		return false;
+	told = find_told(run);
 	for (size_t i = 0; i < run->count; i++)
 		word(&binaries, run->results[i].binary, strlen(run->results[i].binary));
 	fputs("{\n \"__type__\": \"TestrunResult\",\n \"results_version\": 10,\n \"name\": ", f);
@@ -378,19 +436,19 @@ bool json_write(const struct run_results *run, int dirfd)
 	put_time(f, "time_elapsed", run->start, run->end);
 	fputs(",\n \"tests\": {", f);
 	for (size_t i = 0; i < run->count; )
-		i = put_job(f, run, i, dirfd, &first);
+		i = put_job(f, run, told, i, dirfd, &first);
 	put_aborted(f, run);
 	fputs("\n },\n \"totals\": {\n", f);
-	put_totals(f, run, "", NULL);
+	put_totals(f, run, told, "", NULL);
 	fputs(",\n", f);
-	put_totals(f, run, "root", NULL);
+	put_totals(f, run, told, "root", NULL);
 	for (size_t i = 0; i < binaries.count; i++) {
 		fputs(",\n", f);
-		put_totals(f, run, binaries.words[i], binaries.words[i]);
+		put_totals(f, run, told, binaries.words[i], binaries.words[i]);
 	}
 	if (run->aborted) {
 		fputs(",\n", f);
-		put_totals(f, run, aborted, aborted);
+		put_totals(f, run, told, aborted, aborted);
 	}
 	fputs("\n },\n \"runtimes\": {", f);
 	for (size_t i = 0; i < binaries.count; i++) {
@@ -406,5 +464,6 @@ bool json_write(const struct run_results *run, int dirfd)
 	}
 	fputs("\n }\n}\n", f);
 	free_words(&binaries);
+	free(told);
 	return replace_file(f, dirfd, "results.json");
 }

@@ -459,6 +459,22 @@ status 0 'a dynamic subtest of a list' run -o -m --test-list "$work/list" "$work
 check 'is asked for alone' test "$(cat "$r/joblist.txt")" = "$(printf 'core pass,pass-too\ncore dynamic-fails@good')"
 check 'and runs alone' test "$(grep -c '^Starting dynamic' "$r/1/out.txt")" -eq 1
 
+# Its subtest ran twice then, and has one key.
+for two in 'good bad' 'bad good'; do
+	printf 'igt@core@dynamic-fails@%s\n' $two > "$work/list"
+	status 1 'two dynamic subtests of one' run -o --test-list "$work/list" "$work/part" "$r"
+	check "results.json has each once, and what failed: $two" python3 -c '
+import json, sys
+def pairs(p):
+    assert len(dict(p)) == len(p), [k for k, _ in p]
+    return dict(p)
+r = json.load(open(sys.argv[1]), object_pairs_hook=pairs)
+t = {k[9:]: v["result"] for k, v in r["tests"].items()}
+assert t == {"dynamic-fails": "fail", "dynamic-fails@good": "pass", "dynamic-fails@bad": "fail"}, t
+assert r["totals"][""]["fail"] == 2 and r["totals"][""]["pass"] == 1, r["totals"]
+' "$r/results.json"
+done
+
 # What is left of results.
 left() {
 	want=$1
