@@ -80,9 +80,13 @@ static void ask_for(const void *arg)
 
 void ex_forget(struct slot *s)
 {
-	for (unsigned int i = 0; i < s->pages; i++)
-		if (s->page[i] & (MAPPED | FILLER))
-			munmap(ex_at(s, i), ex_page);
+	/* In runs: an exporter may let no mapping be split, and then all of it goes at once. */
+	for (unsigned int i = 0, n; i < s->pages; i += n + !n) {
+		for (n = 0; i + n < s->pages && s->page[i + n] & (MAPPED | FILLER); n++)
+			;
+		if (n)
+			munmap(ex_at(s, i), n * ex_page);
+	}
 	s->addr = NULL;
 }
 
