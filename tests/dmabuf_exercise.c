@@ -77,6 +77,10 @@ static const char *const cases[] = {
 	"alloc,often",
 	/* private */
 	"alloc,map:1,map:0:0:4,store",
+	/* what is behind the end of a part, where a huge page would not end */
+	"alloc:512,map:0:0:512:0:8,load",
+	/* a huge page's address, and not a huge page of the buffer */
+	"alloc:520,map:1,store:1:3:0:0:15,map:0:0:2048:8,load:0:3",
 };
 
 static const char *replay;

@@ -14,7 +14,7 @@
 /* Flags of a new mapping, by arg[2]. */
 enum { FLAG_READ = 1, FLAG_NONE = 2, FLAG_PRIVATE = 4, FLAG_POPULATE = 8, FLAG_LOCKED = 16,
        FLAG_FUTURE = 32, FLAG_RESERVED = 64, FLAG_HOLE = 128, FLAG_OVER = 256,
-       FLAG_ALIGNED = 512, FLAG_BEYOND = 1024 };
+       FLAG_ALIGNED = 512, FLAG_BEYOND = 1024, FLAG_EVEN = 2048 };
 
 static bool draw_map(struct exercise_step *step)
 {
@@ -32,8 +32,8 @@ static bool draw_map(struct exercise_step *step)
 	while (ex->ways[ways])
 		ways++;
 	step->arg[1] = ex_below(4 * ways);
-	for (i = 0; i < 11; i++)
-		if (ex_once_in(i == 1 || i == 10 ? 16 : 8))
+	for (i = 0; i < 12; i++)
+		if (ex_once_in(i == 1 || i >= 10 ? 16 : 8))
 			step->arg[2] |= 1u << i;
 	/* Where the fd is for reading, who writes comes in another way. */
 	if (model->read_only && ways > 1 && ex_once_in(2))
@@ -44,21 +44,31 @@ static bool draw_map(struct exercise_step *step)
 	return true;
 }
 
-/* As much room, and if so at an address that a huge page of the buffer could have. */
-static char *room_for(size_t length, size_t offset, bool aligned)
+/*
+ * As much room, and behind it what nobody may access, so that it tells if something is mapped
+ * there; its bytes are in guard. If so at an address at which a huge page could begin with
+ * this offset, and then what is behind reaches as far as that page would.
+ */
+static char *room_for(size_t length, size_t offset, bool aligned, size_t *guard)
 {
-	size_t huge = huge_page_size(), spare = aligned ? huge : 0, before;
-	char *area = mmap(NULL, length + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+	const size_t huge = huge_page_size(), spare = aligned ? 2 * huge : 0;
+	size_t before = 0, rest;
+	char *area = mmap(NULL, length + ex_page + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 			  MAP_NORESERVE, -1, 0);
 
+	*guard = ex_page;
 	if (area == MAP_FAILED || !aligned)
 		return area == MAP_FAILED ? NULL : area;
 	before = (offset - (uintptr_t)area) & (huge - 1);
 	if (before)
 		munmap(area, before);
-	if (spare > before)
-		munmap(area + before + length, spare - before);
-	return area + before;
+	area += before;
+	if (-(uintptr_t)(area + length) & (huge - 1))
+		*guard = -(uintptr_t)(area + length) & (huge - 1);
+	rest = ex_page + spare - before - *guard;
+	if (rest)
+		munmap(area + length + *guard, rest);
+	return area;
 }
 
 struct request {
@@ -87,6 +97,8 @@ void ex_forget(struct slot *s)
 		if (n)
 			munmap(ex_at(s, i), n * ex_page);
 	}
+	if (s->guard)
+		munmap(ex_at(s, s->pages), s->guard);
 	s->addr = NULL;
 }
 
@@ -152,6 +164,7 @@ static void run_map(const struct exercise_step *step)
 	unsigned int ways = 0, way;
 	char *place = NULL, *p = MAP_FAILED;
 	struct part part;
+	size_t guard = 0;
 	bool skipped;
 
 	if (s->addr || !model->buffer)
@@ -185,13 +198,14 @@ static void run_map(const struct exercise_step *step)
 		for (unsigned int i = 0; i < r.length / ex_page; i++)
 			if (!(over->page[first + i] & (MAPPED | FILLER)))
 				place = NULL;
-	} else if (flags & (FLAG_RESERVED | FLAG_HOLE | FLAG_ALIGNED)) {
-		place = room_for(r.length, r.offset, flags & FLAG_ALIGNED);
+	} else if (flags & (FLAG_RESERVED | FLAG_HOLE | FLAG_ALIGNED | FLAG_EVEN)) {
+		place = room_for(r.length, flags & FLAG_ALIGNED ? r.offset : 0,
+				 flags & (FLAG_ALIGNED | FLAG_EVEN), &guard);
 		over = NULL;
 	} else {
 		over = NULL;
 	}
-	ex_say("mapping %u is made through the %s, pages %u to %zu%s%s%s%s%s%s%s",
+	ex_say("mapping %u is made through the %s, pages %u to %zu%s%s%s%s%s%s%s%s",
 	       step->arg[0] % SLOTS, r.way->name, part.first,
 	       part.first + r.length / ex_page - 1,
 	       r.prot == PROT_NONE ? ", PROT_NONE" : r.prot == PROT_READ ? ", read-only" : "",
@@ -200,7 +214,9 @@ static void run_map(const struct exercise_step *step)
 	       flags & FLAG_LOCKED ? ", MAP_LOCKED" : "", flags & FLAG_FUTURE ? ", MCL_FUTURE" : "",
 	       !place ? "" : over ? ", over another mapping of it" :
 	       flags & FLAG_HOLE ? ", over a hole" : ", over a mapping of nothing",
-	       place && flags & FLAG_ALIGNED && !over ? ", aligned" : "");
+	       place && flags & FLAG_ALIGNED && !over ? ", aligned" : "",
+	       place && (flags & (FLAG_ALIGNED | FLAG_EVEN)) == FLAG_EVEN && !over ?
+	       ", at a huge page's address" : "");
 	if (place) {
 		r.addr = place;
 		r.flags |= MAP_FIXED;
@@ -233,7 +249,7 @@ static void run_map(const struct exercise_step *step)
 		if (over) {
 			fill_part(over, (struct part){ (place - over->addr) / ex_page, r.length / ex_page });
 		} else if (place) {
-			munmap(place, r.length);
+			munmap(place, r.length + guard);
 		}
 		return;
 	}
@@ -254,6 +270,7 @@ static void run_map(const struct exercise_step *step)
 	s->shared = r.flags & MAP_SHARED;
 	s->made = model->writes;
 	s->read_only = model->read_only && r.way == ex->ways[0] && s->shared;
+	s->guard = guard;
 	for (unsigned int i = 0; i < s->pages; i++)
 		s->page[i] = MAPPED | (r.prot & PROT_READ ? READ : 0) |
 			     (r.prot & PROT_WRITE ? WRITE : 0);
@@ -438,6 +455,7 @@ static void run_remap(const struct exercise_step *step)
 	const unsigned int how = step->arg[1] % REMAPS;
 	struct slot *s = ex_slot_of(step), *t = &ex_my()->slot[step->arg[2] % SLOTS];
 	struct part p;
+	size_t guard;
 	char *to, *q;
 
 	if (!s || (how == REMAP_MOVE && t->addr) || (ex->ordinary && how >= REMAP_GROW))
@@ -452,14 +470,14 @@ static void run_remap(const struct exercise_step *step)
 	ex_cut(s, p);
 	switch (how) {
 	case REMAP_MOVE:
-		to = room_for(p.count * ex_page, 0, false);
+		to = room_for(p.count * ex_page, 0, false, &guard);
 		if (!to)
 			return;
 		q = mremap(ex_at(s, p.first), p.count * ex_page, p.count * ex_page,
 			   MREMAP_MAYMOVE | MREMAP_FIXED, to);
 		if (q == MAP_FAILED) {
 			ex_refused(errno);
-			munmap(to, p.count * ex_page);
+			munmap(to, p.count * ex_page + guard);
 			return;
 		}
 		t->addr = q;
@@ -469,6 +487,7 @@ static void run_remap(const struct exercise_step *step)
 		t->shared = s->shared;
 		t->read_only = s->read_only;
 		t->made = s->made;
+		t->guard = guard;
 		memcpy(t->page, s->page + p.first, p.count);
 		t->page[0] |= FIRST;
 		must_be_gone(s, p);

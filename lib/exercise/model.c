@@ -479,6 +479,9 @@ void ex_compare(struct slot *s, uint32_t salt, bool all)
 	const size_t a_page = ex_page / GRANULE;
 
 	ex_blame(s);
+	dmabuf_must("WHOLE", !s->guard || dmabuf_load_faults(ex_at(s, s->pages)),
+		    "%s: what is behind the end of the mapping, where nobody may read, can be read\n%s\n",
+		    ex_shared->said[(ex_shared->taken - 1) % SAID], proc_evidence(ex_at(s, s->pages)));
 	for (unsigned int i = 0; i < (all ? s->pages * a_page : 8); i++) {
 		size_t granule = all ? i : (salt + i * 0x9e3779b1u) % (s->pages * a_page);
 		struct place p = ex_place_of(s, granule);

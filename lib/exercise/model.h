@@ -46,6 +46,7 @@ struct slot {
 	bool shared;
 	bool read_only;		/* of a file descriptor that is only for reading */
 	uint32_t made;		/* after this write */
+	size_t guard;		/* bytes behind it that are ours and that nobody may access */
 	uint8_t page[MOST_PAGES];
 };
 
