@@ -13,6 +13,7 @@
 #include "dmabuf_calib.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
+#include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
 #include "exporters/drm.h"
 #include "igt.h"
@@ -31,6 +32,7 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
+	step->arg[2] = ex_below(2);
 	return true;
 }
 
@@ -59,6 +61,91 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 	return true;
 }
 
+/* What is done to theirs is nothing to the walk's buffer, of which a SYNC may be open. */
+static void sync_theirs(const struct dmabuf *buf, uint64_t flags)
+{
+	if (!ex->ordinary)
+		dmabuf_sync(buf, flags | DMA_BUF_SYNC_RW);
+}
+
+/*
+ * A buffer that is there all the while, and with which nothing is done: what an exporter
+ * takes for all of its buffers that is one's own shows in another. The first of its pages is
+ * touched, the others fault when all is over.
+ */
+#define BYSTANDER_PAGES 4
+#define BYSTANDER_SEED 0xb75a4de4
+
+static struct {
+	struct dmabuf buf;
+	char *addr;	/* NULL: there is none */
+} bystander;
+
+static char *map_bystander(void)
+{
+	char *p = mmap(NULL, BYSTANDER_PAGES * ex_page, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bystander.buf.fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void fill_bystander(char *p, uint32_t seed)
+{
+	sync_theirs(&bystander.buf, DMA_BUF_SYNC_START);
+	pattern_fill(p, BYSTANDER_PAGES * ex_page, seed);
+	sync_theirs(&bystander.buf, DMA_BUF_SYNC_END);
+}
+
+static void bystander_must_be(const char *p, size_t size, uint32_t seed, const char *when)
+{
+	char why[160];
+
+	dmabuf_must("WHOLE", !pattern_differs(p, 0, size, seed, why, sizeof(why)),
+		    "another buffer of %s, %s: %s\n%s\n", ex->exporter->name, when, why,
+		    proc_evidence(p));
+}
+
+static void begin_bystander(void)
+{
+	char *p;
+
+	if (!allocate(BYSTANDER_PAGES * ex_page, false, &bystander.buf))
+		return;
+	p = map_bystander();
+	if (p) {
+		fill_bystander(p, BYSTANDER_SEED);
+		munmap(p, BYSTANDER_PAGES * ex_page);
+		bystander.addr = map_bystander();
+	}
+	if (bystander.addr)
+		bystander_must_be(bystander.addr, ex_page, BYSTANDER_SEED, "in a second mapping");
+	else
+		dmabuf_close(&bystander.buf);
+}
+
+static void end_bystander(void)
+{
+	const size_t size = BYSTANDER_PAGES * ex_page;
+	char *p;
+
+	if (!bystander.addr)
+		return;
+	ex_say("another buffer, which was there all the while, is compared");
+	dmabuf_blame(NULL, NULL);
+	bystander_must_be(bystander.addr, size, BYSTANDER_SEED,
+			  "which was there all the while, and nothing was done with it");
+	fill_bystander(bystander.addr, ~BYSTANDER_SEED);
+	p = map_bystander();
+	if (p) {
+		bystander_must_be(p, size, ~BYSTANDER_SEED,
+				  "written by the mapping that was there all the while, read in a new one");
+		munmap(p, size);
+	}
+	munmap(bystander.addr, size);
+	bystander.addr = NULL;
+	dmabuf_close(&bystander.buf);
+}
+
 static void run_alloc(const struct exercise_step *step)
 {
 	bool read_only = step->arg[1] && ex->exporter->kind->read_only;
@@ -70,8 +157,9 @@ static void run_alloc(const struct exercise_step *step)
 		return;
 	if (size > MOST_BYTES)
 		size = MOST_BYTES / ex_page * ex_page;
-	ex_say("a buffer of %zu pages%s", size / ex_page,
-	       read_only ? ", whose file descriptor is read-only" : "");
+	ex_say("a buffer of %zu pages%s%s", size / ex_page,
+	       read_only ? ", whose file descriptor is read-only" : "",
+	       step->arg[2] & 1 ? ", and another one" : "");
 	if (!allocate(size, read_only, &buf)) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
@@ -98,6 +186,8 @@ static void run_alloc(const struct exercise_step *step)
 	ex_my()->number = model->number;
 	dmabuf_limit_for(buf.size);
 	ex_shared->counts.buffers++;
+	if (step->arg[2] & 1)
+		begin_bystander();
 }
 
 /* Whether nobody has it any more; then it must be gone. */
@@ -420,6 +510,7 @@ static void give_up_kept(void)
 /* Others have memory, too: what was given up too early is theirs now. */
 static void others_take(size_t size, unsigned int keep)
 {
+	const bool in_sync = model->open[0] || model->open[1] || model->open[2];
 	static struct slot s;
 	struct dmabuf other;
 
@@ -429,7 +520,11 @@ static void others_take(size_t size, unsigned int keep)
 			return;
 		s.addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
 		if (s.addr != MAP_FAILED) {
+			if (in_sync)
+				sync_theirs(&other, DMA_BUF_SYNC_START);
 			memset(s.addr, 0x5a, size);
+			if (in_sync)
+				sync_theirs(&other, DMA_BUF_SYNC_END);
 			if (keep > 1) {
 				s.way = ex->ways[0];
 				s.pages = 1;
@@ -445,6 +540,50 @@ static void others_take(size_t size, unsigned int keep)
 	}
 }
 
+/* While the buffer is used, others use theirs, which is new to the page tables each time. */
+static struct {
+	struct dmabuf buf;
+	volatile bool stop;
+} theirs;
+
+static void *use_theirs(void *unused)
+{
+	const size_t size = model->pages * ex_page;
+
+	while (!theirs.stop) {
+		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, theirs.buf.fd, 0);
+
+		if (p == MAP_FAILED)
+			break;
+		for (size_t at = 0; at < size && !theirs.stop; at += ex_page)
+			p[at] = 0x5a;
+		for (size_t at = 0; at < size && !theirs.stop; at += ex_page)
+			dmabuf_must("WHOLE", p[at] == 0x5a,
+				    "another buffer, while this one was used: byte %zu is %#x, and %#x was written\n%s\n",
+				    at, p[at] & 0xff, 0x5a, proc_evidence(p + at));
+		munmap(p, size);
+	}
+	return NULL;
+}
+
+static void others_meanwhile(void)
+{
+	pthread_t thread;
+
+	ex_say("others use a buffer of theirs, while this one is compared in new mappings");
+	if (model->pages * ex_page > 4 << 20 ||
+	    !allocate(model->pages * ex_page, false, &theirs.buf))
+		return;
+	theirs.stop = false;
+	dmabuf_require(!pthread_create(&thread, NULL, use_theirs, NULL), "no thread: %s",
+		       strerror(errno));
+	for (int i = 0; i < 4; i++)
+		ex_compare_afresh();
+	theirs.stop = true;
+	pthread_join(thread, NULL);
+	dmabuf_close(&theirs.buf);
+}
+
 static void run_others(const struct exercise_step *step)
 {
 	const unsigned int keep = !(step->arg[1] & 1) ? 0 : step->arg[1] & 2 ? KEPT : 1;
@@ -452,6 +591,10 @@ static void run_others(const struct exercise_step *step)
 
 	if (!model->buffer)
 		return;
+	if ((step->arg[1] & 5) == 4) {
+		others_meanwhile();
+		return;
+	}
 	ex_say("others allocate memory and buffers, write to them and %s", !keep ? "give them up" :
 	       keep == 1 ? "keep a buffer" : "keep many");
 	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -507,6 +650,7 @@ void ex_drop_all(void)
 {
 	ex_compare_everywhere();
 	drop_imports();
+	end_bystander();
 	if (model->buffer) {
 		others_take(ex_page, 1);
 		ex_compare_afresh();
