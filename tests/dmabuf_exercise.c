@@ -75,8 +75,8 @@ static const char *const cases[] = {
 	"alloc:64,map,load:0:5",
 	/* the n-th mapping */
 	"alloc,often",
-	/* private */
-	"alloc,map:1,map:0:0:4,store",
+	/* private; and where it is refused, what that gives back is not another's */
+	"alloc,map:1,map:0:0:4,store,store:1,drop:0:2",
 	/* what is behind the end of a part, where a huge page would not end */
 	"alloc:512,map:0:0:512:0:8,load",
 	/* a huge page's address, and not a huge page of the buffer */

@@ -680,6 +680,15 @@ static void run_drop(const struct exercise_step *step)
 		drop_imports();
 		op_move.run(&move);
 	}
+	/* What is not mapped any more is there still, as long as it is open. */
+	if (step->arg[1] & 2) {
+		ex_say("all is compared and unmapped here, and compared once more");
+		ex_compare_everywhere();
+		for (unsigned int i = 0; i < SLOTS; i++)
+			if (ex_my()->slot[i].addr)
+				ex_forget(&ex_my()->slot[i]);
+		ex_compare_afresh();
+	}
 	ex_say("all is compared and unmapped, all is closed, other processes end");
 	ex_drop_all();
 }
