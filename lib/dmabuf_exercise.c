@@ -42,6 +42,7 @@ const struct exercise_op *const exercise_ops[] = {
 	&op_others,
 	&op_often,
 	&op_pressure,
+	&op_idle,
 	&op_drop,
 	NULL,
 };

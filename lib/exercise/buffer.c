@@ -693,6 +693,23 @@ static void run_drop(const struct exercise_step *step)
 	ex_drop_all();
 }
 
+/* So long that a driver may put what nobody uses to sleep; once in a walk. */
+#define IDLE_US 400000
+
+static bool draw_idle(struct exercise_step *step)
+{
+	return draw_any(step) && !model->idled;
+}
+
+static void run_idle(const struct exercise_step *step)
+{
+	if (!model->buffer || model->idled || ex->ordinary)
+		return;
+	model->idled = true;
+	ex_say("nobody does anything for a while");
+	usleep(IDLE_US);
+}
+
 const struct exercise_op op_alloc = {
 	.name = "alloc",
 	.description = "a buffer is allocated, of some pages, or read-only",
@@ -780,6 +797,15 @@ const struct exercise_op op_pressure = {
 	.main = true,
 	.draw = draw_any,
 	.run = run_pressure,
+};
+
+const struct exercise_op op_idle = {
+	.name = "idle",
+	.description = "nothing is done for a while",
+	.weight = 1,
+	.main = true,
+	.draw = draw_idle,
+	.run = run_idle,
 };
 
 const struct exercise_op op_drop = {

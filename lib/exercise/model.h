@@ -76,6 +76,7 @@ struct model {
 	int importer[IMPORTERS];	/* that have it; -1 */
 	uint32_t imported[IMPORTERS];	/* handle */
 	unsigned int number;	/* of the buffer: how many there were */
+	bool idled;		/* nothing was done for a while */
 	bool no_way[8];		/* ways in that skipped */
 	bool no_moves;
 	bool deaf[8];		/* GUP users that say nothing of this exporter */
@@ -249,6 +250,7 @@ extern const struct exercise_op op_hand;
 extern const struct exercise_op op_others;
 extern const struct exercise_op op_often;
 extern const struct exercise_op op_pressure;
+extern const struct exercise_op op_idle;
 extern const struct exercise_op op_drop;
 
 #endif /* EXERCISE_MODEL_H */
