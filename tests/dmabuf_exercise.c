@@ -52,6 +52,8 @@ static const char *const cases[] = {
 	"alloc:32,map:1,unmap:1:0:0:0:4,store:1:0:0:8,map:2,load:2:0:0:8",
 	/* TTM: a read-only mapping is written by another process */
 	"alloc:0:1,map:0:0:1,mem:0:1",
+	/* and one access to two pages */
+	"alloc:2,map,mem:0:1:0:1:1,load:0:0:63",
 	/* fork */
 	"alloc,map,fork:1,load@1",
 	/* not-zapped, half-zapped: the old place is used */

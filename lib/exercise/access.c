@@ -319,10 +319,11 @@ static void run_pin(const struct exercise_step *step)
 static void run_mem(const struct exercise_step *step)
 {
 	bool writing = step->arg[1] & 1;
-	unsigned int whose = step->arg[2] % EXERCISE_PROCESSES;
+	unsigned int whose = step->arg[2] % EXERCISE_PROCESSES, count = 1;
 	struct slot *s;
-	char path[32], copy[GRANULE];
+	char path[32], copy[2 * GRANULE];
 	struct place p;
+	size_t i, length;
 	ssize_t ret;
 	int fd;
 
@@ -331,14 +332,22 @@ static void run_mem(const struct exercise_step *step)
 	s = &model->process[whose].slot[step->arg[0] % SLOTS];
 	if (!s->addr || (writing && !ex_stores_count()))
 		return;
-	p = ex_place_of(s, step->arg[3] % s->pages * (ex_page / GRANULE));
+	i = step->arg[3] % s->pages * (ex_page / GRANULE);
+	p = ex_place_of(s, i);
 	if (!(s->page[p.n] & MAPPED) || s->page[p.n] & COPIED || !s->shared)
 		return;
 	ex_blame(s);
-	ex_say("mapping %u of process %u: page %u is %s by another process", step->arg[0] % SLOTS,
-	       whose, p.n, step->arg[1] & 2 ? "asked for" : writing ? "written" : "read");
+	/* From the end of the page before, in the same VMA: the driver is asked for both at once. */
+	if (step->arg[4] & 1 && p.n && ex_vma_of(s, p.n - 1, 2) == 2) {
+		p = ex_place_of(s, i - 1);
+		count = 2;
+	}
+	length = count * GRANULE;
+	ex_say("mapping %u of process %u: page %u%s is %s by another process", step->arg[0] % SLOTS,
+	       whose, p.n, count > 1 ? " and the next" : "",
+	       step->arg[1] & 2 ? "asked for" : writing ? "written" : "read");
 	if (step->arg[1] & 2) {
-		struct iovec here = { copy, GRANULE }, there = { p.addr, GRANULE };
+		struct iovec here = { copy, length }, there = { p.addr, length };
 
 		if (ex->ordinary)
 			return;
@@ -357,24 +366,25 @@ static void run_mem(const struct exercise_step *step)
 		bool begun = ex_begin_store();
 
 		ex_blame(s);
-		ex_put(copy, p.granule, model->writes + 1);
-		ret = pwrite(fd, copy, GRANULE, (uintptr_t)p.addr);
+		for (i = 0; i < count; i++)
+			ex_put(copy + i * GRANULE, p.granule + i, model->writes + 1 + i);
+		ret = pwrite(fd, copy, length, (uintptr_t)p.addr);
 		if (ret < 0)
 			ex_refused(errno);
 		dmabuf_must("RO", ret <= 0 || !s->read_only,
 			    "the mapping of a read-only file descriptor is written through /proc/PID/mem\n");
-		dmabuf_must("WHOLE", ret <= 0 || ret == GRANULE,
-			    "%zd of %d bytes are written through /proc/PID/mem\n", ret, GRANULE);
-		if (ret > 0)
-			model->write[p.granule] = ++model->writes;
+		dmabuf_must("WHOLE", ret <= 0 || ret % GRANULE == 0,
+			    "%zd of %zu bytes are written through /proc/PID/mem\n", ret, length);
+		for (i = 0; (ssize_t)i * GRANULE < ret; i++)
+			model->write[p.granule + i] = ++model->writes;
 		ex_end_store(begun);
 		ex_blame(s);
 	} else {
-		ret = pread(fd, copy, GRANULE, (uintptr_t)p.addr);
+		ret = pread(fd, copy, length, (uintptr_t)p.addr);
 		if (ret < 0)
 			ex_refused(errno);
-		if (ret > 0)
-			ex_must_be(copy, p.granule, "read through /proc/PID/mem");
+		for (i = 0; (ssize_t)((i + 1) * GRANULE) <= ret; i++)
+			ex_must_be(copy + i * GRANULE, p.granule + i, "read through /proc/PID/mem");
 	}
 	close(fd);
 }
