@@ -62,8 +62,8 @@ static const char *const cases[] = {
 	"alloc,map,move:0:1",
 	/* pinned, access-pins */
 	"alloc,map,mem,move,move",
-	/* end-loses, begin-fails */
-	"alloc,map,sync,store,sync",
+	/* end-loses, begin-fails; also where a large buffer ends, in words of their own */
+	"alloc:257,map,sync,store,store:0:0:0:256,sync",
 	/* lost-on-close */
 	"alloc,map,store,close:0:4,close,load",
 	/* ro-writable, ro-mprotect */
