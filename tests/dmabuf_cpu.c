@@ -213,6 +213,8 @@ static void must_be_unlisted_at_last(struct dmabuf *buf, const struct dmabuf_way
 
 static size_t given_back;	/* bytes */
 
+static struct dmabuf used = { .fd = -1, .dev = -1 };
+
 /*
  * A use of it has a bit of all that may cost something: a mapping, one that may be refused,
  * and SYNC, of which 32 must not take all the time that there is.
@@ -220,25 +222,35 @@ static size_t given_back;	/* bytes */
 static void use_once(const void *request)
 {
 	const struct request *r = request;
-	struct dmabuf buf = dmabuf_alloc(r->e, r->size);
-	void *p = dmabuf_map(&buf, r->way), *other;
-	static bool slow;
 	struct timespec before, after;
+	static bool slow;
+	void *p, *other;
 
-	dmabuf_touch(p, buf.size);
+	used = dmabuf_alloc(r->e, r->size);
+	p = dmabuf_map(&used, r->way);
+	dmabuf_touch(p, used.size);
 	if (!slow) {
 		clock_gettime(CLOCK_MONOTONIC, &before);
-		dmabuf_sync(&buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
-		dmabuf_sync(&buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+		dmabuf_sync(&used, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+		dmabuf_sync(&used, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 		clock_gettime(CLOCK_MONOTONIC, &after);
 		slow = after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9 > 0.02;
 	}
-	other = r->way->map(&buf, NULL, buf.size, PROT_READ, MAP_PRIVATE, 0);
+	other = r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
-		munmap(other, buf.size);
-	dmabuf_close(&buf);
-	munmap(p, buf.size);
-	given_back += buf.size;
+		munmap(other, used.size);
+	dmabuf_close(&used);
+	munmap(p, used.size);
+	given_back += used.size;
+}
+
+/* Whether it could be; else what there was of it is not kept. */
+static bool is_used_once(const struct request *r, char *why, size_t len)
+{
+	if (!dmabuf_skips(use_once, r, why, len))
+		return true;
+	dmabuf_close(&used);
+	return false;
 }
 
 static void must_be_had_again(const struct request *r)
@@ -247,7 +259,7 @@ static void must_be_had_again(const struct request *r)
 
 	/* For a second, as above. */
 	for (int i = 0; i < 50; i++) {
-		if (!dmabuf_skips(use_once, r, why, sizeof(why)))
+		if (is_used_once(r, why, sizeof(why)))
 			return;
 		usleep(20000);
 	}
@@ -292,7 +304,7 @@ static void must_cost_nothing(const struct dmabuf_exporter *e, const struct dmab
 	long long missing = 0;
 	char why[512];
 
-	if (dmabuf_skips(use_once, &r, why, sizeof(why))) {
+	if (!is_used_once(&r, why, sizeof(why))) {
 		r.size = SIZE;
 		use_once(&r);
 	}
