@@ -503,8 +503,8 @@ static void say_what_was_seen(const struct exercise_counts *before)
 		dmabuf_saw("LIFE", "%u buffers went with the last who had them", SINCE(freed));
 }
 
-void walk_judge(const struct exercise *exercise, const struct walk *given,
-		const struct walk_limits *limits)
+bool walk_judge(const struct exercise *exercise, const struct walk *given,
+		const struct walk_limits *limits, char *why, size_t len)
 {
 	struct exercise_counts before = *exercise_counts();
 	struct timespec start;
@@ -527,11 +527,14 @@ void walk_judge(const struct exercise *exercise, const struct walk *given,
 
 	if (given)
 		tell_story(given, IGT_LOG_INFO);
-	if (t.verdict == SKIPPED && exercise_counts()->mappings == before.mappings)
-		igt_skip("%s\n", t.text);
+	if (t.verdict == SKIPPED && exercise_counts()->mappings == before.mappings) {
+		snprintf(why, len, "%s", t.text);
+		return false;
+	}
 	if (!given)
 		igt_info("%u steps from the seed %llu on\n", exercise_counts()->steps - before.steps,
 			 (unsigned long long)limits->seed);
 	say_what_was_seen(&before);
 	dmabuf_print_notes();
+	return true;
 }

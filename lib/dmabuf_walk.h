@@ -46,10 +46,10 @@ struct walk_limits {
  *
  * For a dynamic subtest: takes walks, or the given one if it is not NULL, in child
  * processes with fresh buffers. The first that fails is shortened and fails the subtest,
- * with what its steps did and the line that replays it. Skips if nothing could be
- * mapped. Says what was seen.
+ * with what its steps did and the line that replays it. False, with the reason in why, if
+ * nothing could be mapped. Says what was seen.
  */
-void walk_judge(const struct exercise *exercise, const struct walk *given,
-		const struct walk_limits *limits);
+bool walk_judge(const struct exercise *exercise, const struct walk *given,
+		const struct walk_limits *limits, char *why, size_t len);
 
 #endif /* DMABUF_WALK_H */
