@@ -217,24 +217,26 @@ static struct dmabuf used = { .fd = -1, .dev = -1 };
 
 /*
  * A use of it has a bit of all that may cost something: a mapping, one that may be refused,
- * and SYNC, of which 32 must not take all the time that there is.
+ * and SYNC, unless that is slow.
  */
+#define MOST_SYNC 4	/* seconds */
+
 static void use_once(const void *request)
 {
 	const struct request *r = request;
 	struct timespec before, after;
-	static bool slow;
+	static double spent;	/* in SYNC, seconds */
 	void *p, *other;
 
 	used = dmabuf_alloc(r->e, r->size);
 	p = dmabuf_map(&used, r->way);
 	dmabuf_touch(p, used.size);
-	if (!slow) {
+	if (spent < MOST_SYNC) {
 		clock_gettime(CLOCK_MONOTONIC, &before);
 		dmabuf_sync(&used, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
 		dmabuf_sync(&used, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 		clock_gettime(CLOCK_MONOTONIC, &after);
-		slow = after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9 > 0.02;
+		spent += after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9;
 	}
 	other = r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
