@@ -138,27 +138,37 @@ static size_t read_marks(FILE *f, off_t end, char *to, size_t room)
 char *slurp_output(int dirfd, const char *path)
 {
 	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	struct stat st;
+	size_t len = 0;
 	char *text;
-	size_t len;
+	FILE *f;
 
-	if (!f && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT)
 		return xstrdup("");
-	if (!f || fstat(fd, &st))
+	if (fd < 0 || fstat(fd, &st))
 		die("%s: %s", path, strerror(errno));
+	/* Of most there is little, and of them there are many: no stream for these. */
 	if (st.st_size <= MAX_OUTPUT) {
+		ssize_t n = 0;
+
 		text = xrealloc(NULL, st.st_size + 1);
-		len = fread(text, 1, st.st_size, f);
-	} else {
-		text = xrealloc(NULL, 3 * END_OF_OUTPUT + 100);
-		len = fread(text, 1, END_OF_OUTPUT, f);
-		len += sprintf(text + len, "\n[%lld bytes of this are left out]\n",
-			       (long long)st.st_size - 2 * END_OF_OUTPUT);
-		len += read_marks(f, st.st_size - END_OF_OUTPUT, text + len, END_OF_OUTPUT);
-		fseeko(f, st.st_size - END_OF_OUTPUT, SEEK_SET);
-		len += fread(text + len, 1, END_OF_OUTPUT, f);
+		while (len < (size_t)st.st_size && (n = read(fd, text + len, st.st_size - len)) > 0)
+			len += n;
+		if (n < 0)
+			die("%s: %s", path, strerror(errno));
+		close(fd);
+		return without_nul(text, len);
 	}
+	f = fdopen(fd, "r");
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	text = xrealloc(NULL, 3 * END_OF_OUTPUT + 100);
+	len = fread(text, 1, END_OF_OUTPUT, f);
+	len += sprintf(text + len, "\n[%lld bytes of this are left out]\n",
+		       (long long)st.st_size - 2 * END_OF_OUTPUT);
+	len += read_marks(f, st.st_size - END_OF_OUTPUT, text + len, END_OF_OUTPUT);
+	fseeko(f, st.st_size - END_OF_OUTPUT, SEEK_SET);
+	len += fread(text + len, 1, END_OF_OUTPUT, f);
 	if (ferror(f))
 		die("%s: %s", path, strerror(errno));
 	fclose(f);
