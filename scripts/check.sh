@@ -254,7 +254,8 @@ mkdir "$work/full"
 touch "$work/full/file"
 refused 'a results path that is in use' 2 'not empty' $run -o "$work/full"
 refused 'a regular expression that is none' 2 "'('" $run --host -t '(' -o "$work/n1"
-refused 'an option that is none' 2 usage $run --frobnicate
+refused 'an option that is none' 2 "no option --frobnicate" $run --frobnicate
+refused 'this machine with another kernel' 2 'for the lab' $run --host --kernel debian:sid -o "$work/n5"
 refused 'a file that is no kernel' 2 bzImage $run --kernel /etc/passwd -o "$work/n2"
 refused 'a kernel that is not there' 2 'nothing' $run --kernel "$work/nothing" -o "$work/n3"
 refused 'a module that is not there' 2 'nothing.ko' $run --module "$work/nothing.ko" -o "$work/n4"

@@ -131,7 +131,8 @@ ${2-}
 	--arch | --kernel | --modules | --patch | --config | --module | --compare | --expectations | --shard | -t | -x | -o)
 		[ -n "${2-}" ] || die "$1 needs a value"
 		;;
-	*) usage >&2; exit 2 ;;
+	-*) die "there is no option $1 (--help has all)" ;;
+	*) die "'$1' is in the way: subtests are chosen by -t" ;;
 	esac
 	case $1 in
 	--arch)
@@ -186,6 +187,8 @@ several=
 [ "$(printf %s "$kernels" | wc -l)" -le 1 ] || several=1
 [ -z "$several" ] || [ -z "$host$modules$compare" ] ||
 	die "--host, --modules and --compare are for one kernel"
+[ -z "$host" ] || [ -z "$kernels$options$changes" ] ||
+	die "--host is this machine as it runs: kernels, modules and what changes them are for the lab"
 [ -z "$disruptive" ] || [ -n "$host" ] || die "--disruptive is for --host; the lab always is"
 
 case $arch in
@@ -193,7 +196,6 @@ x86-64) cross= ;;
 arm64) cross=$arch ;;
 *) die "the lab has no machine '$arch', but x86-64 and arm64" ;;
 esac
-[ -z "$host" ] || [ -z "$cross" ] || die "--arch is for the lab"
 case $arch$options in
 x86-64*--iommu*) die "the lab's x86-64 has no IOMMU" ;;
 esac
