@@ -684,7 +684,7 @@ if [ -n "$source" ]; then
 				grep -rq 'did not end within' "$work/source-$version" --include=err.txt
 		else
 			accused "$known|^fail dmabuf_$no_store (vgem|virtio_gpu|bochs-drm)-dumb\$"
-			lines 5 'the heaps and udmabuf look as they must' "^pass dmabuf_vma vmflags-fd (udmabuf-[a-z]*|heap-[a-z_]*)\$"
+			lines 6 'the heaps and udmabuf look as they must' "^pass dmabuf_vma vmflags-fd (udmabuf-[a-z]*|heap-[a-z_]*)\$"
 		fi
 		[ -z "$keep" ] || cp -r "$work/source-$version" "$keep/"
 	done
