@@ -497,6 +497,9 @@ void ex_judge_after(const struct exercise_step *step)
 	uint32_t salt = step->arg[EXERCISE_ARGS - 1] + 0x9e37 * step->op;
 	struct slot *s = ex_slot_of(step);
 
+	/* What was made of another mapping is what the step was about. */
+	if (exercise_ops[step->op] == &op_remap && ex_my()->slot[step->arg[2] % SLOTS].addr)
+		s = &ex_my()->slot[step->arg[2] % SLOTS];
 	for (unsigned int i = 0; i < SLOTS && !s; i++)
 		if (ex_my()->slot[(salt + i) % SLOTS].addr)
 			s = &ex_my()->slot[(salt + i) % SLOTS];
