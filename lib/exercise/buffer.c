@@ -501,10 +501,28 @@ static void run_close(const struct exercise_step *step)
 static struct dmabuf kept[KEPT];
 static unsigned int kept_count;
 
+/* Of many their devices are closed first: what they hold is there until they go. */
 static void give_up_kept(void)
 {
-	while (kept_count)
-		dmabuf_close(&kept[--kept_count]);
+	for (unsigned int i = 0; i < kept_count && kept_count > 1; i++) {
+		if (kept[i].dev >= 0)
+			close(kept[i].dev);
+		kept[i].dev = -1;
+		kept[i].handle = 0;
+	}
+	while (kept_count) {
+		struct dmabuf *buf = &kept[--kept_count];
+		char *p = buf->dev < 0 ? mmap(NULL, ex_page, PROT_READ, MAP_SHARED, buf->fd, 0) :
+			  MAP_FAILED;
+
+		if (p != MAP_FAILED) {
+			dmabuf_must("LIFE", *p == 0x5a,
+				    "another buffer, whose device is closed: byte 0 is %#x, and %#x was written\n%s\n",
+				    *p & 0xff, 0x5a, proc_evidence(p));
+			munmap(p, ex_page);
+		}
+		dmabuf_close(buf);
+	}
 }
 
 /* Others have memory, too: what was given up too early is theirs now. */
@@ -639,6 +657,22 @@ static void close_all(void)
 	model->handle = 0;
 }
 
+/* What only mappings hold any more is written by one, for all of them to see. */
+static void store_by_each(void)
+{
+	for (unsigned int i = 0; i < SLOTS && ex_stores_count(); i++) {
+		struct slot *s = &ex_my()->slot[i];
+		const unsigned int at[] = { 0, 1, s->pages / 2, s->pages - 1 };
+
+		for (unsigned int j = 0; j < 4 && s->addr && s->shared; j++) {
+			if (at[j] >= s->pages || (s->page[at[j]] & (MAPPED | WRITE)) != (MAPPED | WRITE))
+				continue;
+			ex_blame(s);
+			ex_store(s, ex_place_of(s, at[j] * (ex_page / GRANULE)));
+		}
+	}
+}
+
 /*
  * Nobody keeps anything of it; all is compared while they do, in a new mapping while others
  * have a buffer, and when only mappings do and the next buffer is there.
@@ -656,8 +690,10 @@ void ex_drop_all(void)
 		ex_compare_afresh();
 	}
 	close_all();
-	if (model->buffer)
+	if (model->buffer) {
 		others_take(model->pages * ex_page, 0);
+		store_by_each();
+	}
 	ex_compare_everywhere();
 	give_up_kept();
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
