@@ -730,7 +730,7 @@ static void run_drop(const struct exercise_step *step)
 }
 
 /* So long that a driver may put what nobody uses to sleep; once in a walk. */
-#define IDLE_US 400000
+#define IDLE_US 250000
 
 static bool draw_idle(struct exercise_step *step)
 {
