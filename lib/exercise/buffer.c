@@ -657,19 +657,23 @@ static void close_all(void)
 	model->handle = 0;
 }
 
-/* What only mappings hold any more is written by one, for all of them to see. */
+/* Some pages of each mapping are written by it, for all of them to see. */
 static void store_by_each(void)
 {
 	for (unsigned int i = 0; i < SLOTS && ex_stores_count(); i++) {
 		struct slot *s = &ex_my()->slot[i];
 		const unsigned int at[] = { 0, 1, s->pages / 2, s->pages - 1 };
+		bool begun;
 
-		for (unsigned int j = 0; j < 4 && s->addr && s->shared; j++) {
-			if (at[j] >= s->pages || (s->page[at[j]] & (MAPPED | WRITE)) != (MAPPED | WRITE))
-				continue;
-			ex_blame(s);
-			ex_store(s, ex_place_of(s, at[j] * (ex_page / GRANULE)));
-		}
+		if (!s->addr || !s->shared)
+			continue;
+		begun = ex_begin_store();
+		ex_blame(s);
+		for (unsigned int j = 0; j < 4; j++)
+			if (at[j] < s->pages &&
+			    (s->page[at[j]] & (MAPPED | WRITE)) == (MAPPED | WRITE))
+				ex_store(s, ex_place_of(s, at[j] * (ex_page / GRANULE)));
+		ex_end_store(begun);
 	}
 }
 
@@ -682,6 +686,7 @@ static void store_by_each(void)
  */
 void ex_drop_all(void)
 {
+	store_by_each();
 	ex_compare_everywhere();
 	drop_imports();
 	end_bystander();
@@ -691,6 +696,7 @@ void ex_drop_all(void)
 	}
 	close_all();
 	if (model->buffer) {
+		ex_say("all is closed, and what is mapped is written and compared");
 		others_take(model->pages * ex_page, 0);
 		store_by_each();
 	}
