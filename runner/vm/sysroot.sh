@@ -48,9 +48,12 @@ if [ ! -d "$sysroot" ]; then
 	# As the linker's script for libc names it.
 	ln -s usr/lib "$new/lib"
 	cpu=${triplet%%-*}
+	# First of all: a compiler that has a libc of its own looks there whatever its sysroot.
+	own="'-B$sysroot/usr/lib/$triplet/', '-L$sysroot/usr/lib/$triplet'"
+	own="$own, '-isystem', '$sysroot/usr/include/$triplet', '-isystem', '$sysroot/usr/include'"
 	cat >"$new/cross" <<END
 [binaries]
-c = ['${cross}gcc', '--sysroot=$sysroot']
+c = ['${cross}gcc', '--sysroot=$sysroot', $own]
 ar = '${cross}ar'
 strip = '${cross}strip'
 pkgconfig = 'pkg-config'
