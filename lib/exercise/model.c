@@ -492,21 +492,25 @@ void ex_compare(struct slot *s, uint32_t salt, bool all)
 	}
 }
 
-void ex_judge_after(const struct exercise_step *step)
+static void judge(struct slot *s, const struct exercise_step *step, uint32_t salt)
 {
-	uint32_t salt = step->arg[EXERCISE_ARGS - 1] + 0x9e37 * step->op;
-	struct slot *s = ex_slot_of(step);
-
-	/* What was made of another mapping is what the step was about. */
-	if (exercise_ops[step->op] == &op_remap && ex_my()->slot[step->arg[2] % SLOTS].addr)
-		s = &ex_my()->slot[step->arg[2] % SLOTS];
-	for (unsigned int i = 0; i < SLOTS && !s; i++)
-		if (ex_my()->slot[(salt + i) % SLOTS].addr)
-			s = &ex_my()->slot[(salt + i) % SLOTS];
-	if (!s)
-		return;
 	ex_blame(s);
 	rule_must_hold(s, step->arg[3] % s->pages, salt);
 	ex_compare(s, salt, false);
+}
+
+void ex_judge_after(const struct exercise_step *step)
+{
+	uint32_t salt = step->arg[EXERCISE_ARGS - 1] + 0x9e37 * step->op;
+	struct slot *s = ex_slot_of(step), *made = &ex_my()->slot[step->arg[2] % SLOTS];
+
+	/* What was made of a mapping, and below what is left of it. */
+	if (exercise_ops[step->op] == &op_remap && made->addr && made != s)
+		judge(made, step, salt);
+	for (unsigned int i = 0; i < SLOTS && !s; i++)
+		if (ex_my()->slot[(salt + i) % SLOTS].addr)
+			s = &ex_my()->slot[(salt + i) % SLOTS];
+	if (s)
+		judge(s, step, salt);
 }
 
