@@ -657,6 +657,13 @@ static void close_all(void)
 	model->handle = 0;
 }
 
+static void unmap_all(void)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (ex_my()->slot[i].addr)
+			ex_forget(&ex_my()->slot[i]);
+}
+
 /* Some pages of each mapping are written by it, for all of them to see. */
 static void store_by_each(void)
 {
@@ -705,9 +712,7 @@ void ex_drop_all(void)
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
 		if (model->process[i].pid)
 			ex_end_process(i, false);
-	for (unsigned int i = 0; i < SLOTS; i++)
-		if (ex_my()->slot[i].addr)
-			ex_forget(&ex_my()->slot[i]);
+	unmap_all();
 	ex_judge_freed();
 }
 
@@ -726,9 +731,7 @@ static void run_drop(const struct exercise_step *step)
 	if (step->arg[1] & 2) {
 		ex_say("all is compared and unmapped here, and compared once more");
 		ex_compare_everywhere();
-		for (unsigned int i = 0; i < SLOTS; i++)
-			if (ex_my()->slot[i].addr)
-				ex_forget(&ex_my()->slot[i]);
+		unmap_all();
 		ex_compare_afresh();
 	}
 	ex_say("all is compared and unmapped, all is closed, other processes end");
