@@ -30,10 +30,7 @@ static volatile bool may_fault;
 
 static long since_start(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
+	return igt_nsec_elapsed(&start) / 1000000;
 }
 
 static void renew_deadline(void)
@@ -101,7 +98,7 @@ static bool fork_limited(int seconds)
 	o->extra = o->saw.count = o->unseen.count = 0;
 	o->text[0] = 0;
 	strcpy(o->stage, "starting");
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = (struct timespec){ 0, 0 };
 	renew_deadline();
 
 	child = dmabuf_fork();

@@ -116,19 +116,15 @@ static struct {
 	double seconds;
 } *run;
 
-static double since(const struct timespec *start)
+static double since(struct timespec *start)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
+	return igt_nsec_elapsed(start) / 1e9;
 }
 
 static void take_walk(const void *unused)
 {
-	struct timespec start;
+	struct timespec start = { 0, 0 };
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	exercise_begin(run->exercise, run->seed);
 	for (unsigned int i = 0; i < run->steps; i++) {
 		if (!run->given && run->seconds && since(&start) > run->seconds)
@@ -215,7 +211,7 @@ static bool still_fails(struct shrink *s, struct walk *walk)
 	return true;
 }
 
-static bool time_left(const struct shrink *s)
+static bool time_left(struct shrink *s)
 {
 	return since(&s->start) < s->seconds;
 }
@@ -464,7 +460,6 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 	if (!given)
 		snprintf(origin, sizeof(origin), " drawn from the seed %llu",
 			 (unsigned long long)seed);
-	clock_gettime(CLOCK_MONOTONIC, &s.start);
 	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
 		unsigned int was;
 
@@ -507,7 +502,7 @@ bool walk_judge(const struct exercise *exercise, const struct walk *given,
 		const struct walk_limits *limits, char *why, size_t len)
 {
 	struct exercise_counts before = *exercise_counts();
-	struct timespec start;
+	struct timespec start = { 0, 0 };
 	uint64_t seed = limits->seed;
 	struct taken t;
 
@@ -515,7 +510,6 @@ bool walk_judge(const struct exercise *exercise, const struct walk *given,
 		run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			   -1, 0);
 	igt_assert_f(run != MAP_FAILED, "no memory that is shared with children\n");
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
 		double left = limits->seconds ? limits->seconds - since(&start) : 0;
 

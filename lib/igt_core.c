@@ -198,21 +198,26 @@ void igt_log(const char *domain, enum igt_log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-static double seconds_since(const struct timespec *start)
+uint64_t igt_nsec_elapsed(struct timespec *start)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - start->tv_sec + 1e-9 * (now.tv_nsec - start->tv_nsec);
+	if (!start->tv_sec && !start->tv_nsec)
+		*start = now;
+	return (now.tv_sec - start->tv_sec) * 1000000000ll + now.tv_nsec - start->tv_nsec;
+}
+
+static double seconds_since(struct timespec *start)
+{
+	return igt_nsec_elapsed(start) / 1e9;
 }
 
 bool __igt_timed_out(struct timespec *start, double seconds)
 {
-	if (!start->tv_sec && !start->tv_nsec) {
-		clock_gettime(CLOCK_MONOTONIC, start);
-		return false;
-	}
-	return seconds_since(start) >= seconds;
+	double elapsed = seconds_since(start);
+
+	return elapsed && elapsed >= seconds;
 }
 
 const char *__igt_format_name(char *buf, size_t len, const char *fmt, ...)
@@ -290,8 +295,7 @@ static void announce(const char *what, const char *name)
 }
 
 /* Waits for one child; false if it still runs at the deadline (0: for ever). */
-static bool wait_child(pid_t pid, const struct timespec *start, int seconds,
-		       int *status)
+static bool wait_child(pid_t pid, struct timespec *start, int seconds, int *status)
 {
 	/* The kernel, or who filters its calls, may not have it. */
 	struct pollfd pfd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
@@ -317,14 +321,13 @@ static bool wait_child(pid_t pid, const struct timespec *start, int seconds,
 /* Those that nobody waited for. One that is stuck in the kernel is left to it. */
 static void kill_children(void)
 {
-	struct timespec now;
+	struct timespec start = { 0, 0 };
 	int status;
 
 	for (int i = 0; i < num_children; i++)
 		kill(children[i], SIGKILL);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	while (num_children)
-		wait_child(children[--num_children], &now, KILL_GRACE, &status);
+		wait_child(children[--num_children], &start, KILL_GRACE, &status);
 }
 
 /* Prints the result and leaves the (dynamic) subtest for where it began. */
@@ -682,10 +685,9 @@ bool __igt_fork(void)
 
 static void wait_children(int seconds, const char *reason)
 {
-	struct timespec start;
+	struct timespec start = { 0, 0 };
 	bool failed = false;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int i = 0; i < num_children; i++) {
 		int status, code;
 

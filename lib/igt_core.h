@@ -69,7 +69,7 @@ bool __igt_fork(void);
 const char *__igt_format_name(char *buf, size_t len, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 extern const char *__igt_test_description __attribute__((weak));
-bool __igt_timed_out(struct timespec *end, double seconds);
+bool __igt_timed_out(struct timespec *start, double seconds);
 
 #define igt_tokencat2(x, y) x ## y
 #define igt_tokencat(x, y) igt_tokencat2(x, y)
@@ -279,6 +279,9 @@ void igt_install_exit_handler(igt_exit_handler_t fn);
 /* After so many seconds the current subtest fails, naming op. 0 disarms it. */
 void igt_set_timeout(unsigned int seconds, const char *op);
 void igt_reset_timeout(void);
+
+/* Nanoseconds since *start. Where that is zero it becomes now, and 0 is returned. */
+uint64_t igt_nsec_elapsed(struct timespec *start);
 
 /* Repeats the statement that follows for so many seconds, at least once. */
 #define igt_until_timeout(seconds) \

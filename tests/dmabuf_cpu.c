@@ -224,7 +224,7 @@ static struct dmabuf used = { .fd = -1, .dev = -1 };
 static void use_once(const void *request)
 {
 	const struct request *r = request;
-	struct timespec before, after;
+	struct timespec begin = { 0, 0 };
 	static double spent;	/* in SYNC, seconds */
 	void *p, *other;
 
@@ -232,11 +232,10 @@ static void use_once(const void *request)
 	p = dmabuf_map(&used, r->way);
 	dmabuf_touch(p, used.size);
 	if (spent < MOST_SYNC) {
-		clock_gettime(CLOCK_MONOTONIC, &before);
+		igt_nsec_elapsed(&begin);
 		dmabuf_sync(&used, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
 		dmabuf_sync(&used, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
-		clock_gettime(CLOCK_MONOTONIC, &after);
-		spent += after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9;
+		spent += igt_nsec_elapsed(&begin) / 1e9;
 	}
 	other = r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)

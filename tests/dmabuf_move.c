@@ -277,12 +277,9 @@ static long move_meanwhile(struct dmabuf *buf, const void *witness, unsigned lon
 	return refaults;
 }
 
-static double now(void)
+static double seconds_since(struct timespec *start)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
+	return igt_nsec_elapsed(start) / 1e9;
 }
 
 static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
@@ -291,7 +288,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	/* Static: they change in a part that a skip may leave. */
 	static unsigned long at_moves;
 	static long moves, refaults;
-	static double begin;
+	static struct timespec begin;
 	pthread_t writers[WRITERS], pinners[MOST_PINNERS];
 	const void *witness;
 	char users[128] = "";
@@ -314,12 +311,13 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 		dmabuf_require(!pthread_create(&pinners[i], NULL, try_to_pin, &the_race.pinner[i]),
 			       "no thread: %s", strerror(errno));
 	let_them_run();
-	begin = now();
+	begin = (struct timespec){ 0, 0 };
+	igt_nsec_elapsed(&begin);
 	refaults = move_meanwhile(&buf, witness, &at_moves);
 	dmabuf_require(refaults, "%s did not move the buffer for this (no page faulted)", e->name);
 	/* That may be all that there is. */
 	dmabuf_part("RACE") {
-		for (moves = 1; race_seconds() ? now() - begin < race_seconds() : moves < ROUNDS; moves++) {
+		for (moves = 1; race_seconds() ? seconds_since(&begin) < race_seconds() : moves < ROUNDS; moves++) {
 			long more = move_meanwhile(&buf, witness, &at_moves);
 
 			dmabuf_require(more, "%s did not move the buffer again, after %ld moves (no page faulted)",
@@ -340,7 +338,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	for (int i = 0; i < WRITERS; i++)
 		dmabuf_require(the_race.counted[i], "no time to count");
 	dmabuf_saw("RACE", "%ld moves proved (%ld refaults) in %.1f s while %d threads counted, and no store was lost",
-		   moves, refaults, now() - begin, WRITERS);
+		   moves, refaults, seconds_since(&begin), WRITERS);
 	for (unsigned int i = 0; i < the_race.pinners; i++)
 		if (the_race.pinner[i].attempts)
 			snprintf(users + strlen(users), sizeof(users) - strlen(users), "%s%s",
