@@ -495,6 +495,9 @@ static void run_close(const struct exercise_step *step)
 	}
 }
 
+/* What others write to all that is theirs. */
+#define OTHERS 0x5a
+
 /* Other buffers, which others kept; of process 0. */
 #define KEPT 8
 
@@ -504,6 +507,7 @@ static unsigned int kept_count;
 /* Of many their devices are closed first: what they hold is there until they go. */
 static void give_up_kept(void)
 {
+	dmabuf_blame(NULL, NULL);
 	for (unsigned int i = 0; i < kept_count && kept_count > 1; i++) {
 		if (kept[i].dev >= 0)
 			close(kept[i].dev);
@@ -516,9 +520,9 @@ static void give_up_kept(void)
 			  MAP_FAILED;
 
 		if (p != MAP_FAILED) {
-			dmabuf_must("LIFE", *p == 0x5a,
+			dmabuf_must("LIFE", *p == OTHERS,
 				    "another buffer, whose device is closed: byte 0 is %#x, and %#x was written\n%s\n",
-				    *p & 0xff, 0x5a, proc_evidence(p));
+				    *p & 0xff, OTHERS, proc_evidence(p));
 			munmap(p, ex_page);
 		}
 		dmabuf_close(buf);
@@ -540,7 +544,7 @@ static void others_take(size_t size, unsigned int keep)
 		if (s.addr != MAP_FAILED) {
 			if (in_sync)
 				sync_theirs(&other, DMA_BUF_SYNC_START);
-			memset(s.addr, 0x5a, size);
+			memset(s.addr, OTHERS, size);
 			if (in_sync)
 				sync_theirs(&other, DMA_BUF_SYNC_END);
 			if (keep > 1) {
@@ -574,11 +578,11 @@ static void *use_theirs(void *unused)
 		if (p == MAP_FAILED)
 			break;
 		for (size_t at = 0; at < size && !theirs.stop; at += ex_page)
-			p[at] = 0x5a;
+			p[at] = OTHERS;
 		for (size_t at = 0; at < size && !theirs.stop; at += ex_page)
-			dmabuf_must("WHOLE", p[at] == 0x5a,
+			dmabuf_must("WHOLE", p[at] == OTHERS,
 				    "another buffer, while this one was used: byte %zu is %#x, and %#x was written\n%s\n",
-				    at, p[at] & 0xff, 0x5a, proc_evidence(p + at));
+				    at, p[at] & 0xff, OTHERS, proc_evidence(p + at));
 		munmap(p, size);
 	}
 	return NULL;
@@ -617,7 +621,7 @@ static void run_others(const struct exercise_step *step)
 	       keep == 1 ? "keep a buffer" : "keep many");
 	p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED) {
-		memset(p, 0x5a, 1 << 20);
+		memset(p, OTHERS, 1 << 20);
 		munmap(p, 1 << 20);
 	}
 	others_take(keep > 1 ? ex_page : model->pages * ex_page, keep);
