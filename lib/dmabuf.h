@@ -280,6 +280,24 @@ const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_wa
  */
 bool dmabuf_move(struct dmabuf *buf);
 
+/* A device that has a buffer of another's. */
+struct dmabuf_importer {
+	int dev;		/* -1: none */
+	uint32_t handle;	/* of the buffer on dev, or 0 */
+};
+
+/*
+ * dmabuf_import:
+ *
+ * Another device than the exporter's attaches to the buffer of fd and maps it: that of the
+ * calibration module, or a card to which this is all that an import is. False, and a reason
+ * in errno, if there is none, or the exporter refuses. Not for one with no_import.
+ */
+bool dmabuf_import(const struct dmabuf_exporter *e, int fd, struct dmabuf_importer *importer);
+
+/* Gives the buffer up, if there is one. */
+void dmabuf_release(struct dmabuf_importer *importer);
+
 /*
  * dmabuf_sync:
  *

@@ -172,7 +172,7 @@ void exercise_begin(const struct exercise *exercise, uint64_t seed)
 			model->process[i].fd[j] = -1;
 	}
 	for (unsigned int i = 0; i < IMPORTERS; i++)
-		model->importer[i] = -1;
+		model->importer[i].dev = -1;
 	ex_my()->pid = getpid();
 	dmabuf_require(!pipe2(ex_pipes, O_CLOEXEC), "no pipe: %s", strerror(errno));
 	if (!ex->ordinary)

@@ -217,7 +217,7 @@ static struct dmabuf used = { .fd = -1, .dev = -1 };
 
 /*
  * A use of it has a bit of all that may cost something: a mapping, one that may be refused,
- * and SYNC, unless that is slow.
+ * another device that has it for a while, and SYNC, unless that is slow.
  */
 #define MOST_SYNC 4	/* seconds */
 
@@ -226,6 +226,7 @@ static void use_once(const void *request)
 	const struct request *r = request;
 	struct timespec begin = { 0, 0 };
 	static double spent;	/* in SYNC, seconds */
+	struct dmabuf_importer importer;
 	void *p, *other;
 
 	used = dmabuf_alloc(r->e, r->size);
@@ -240,6 +241,8 @@ static void use_once(const void *request)
 	other = r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
 		munmap(other, used.size);
+	if (!r->e->no_import && dmabuf_import(r->e, used.fd, &importer))
+		dmabuf_release(&importer);
 	dmabuf_close(&used);
 	munmap(p, used.size);
 	given_back += used.size;

@@ -7,10 +7,8 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <xf86drm.h>
 
 #include "dmabuf.h"
-#include "dmabuf_calib.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
 #include "dmabuf_pattern.h"
@@ -210,7 +208,7 @@ void ex_judge_freed(void)
 		dev |= model->process[i].dev >= 0 && model->process[i].number == model->number;
 	}
 	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i] >= 0)
+		if (model->importer[i].dev >= 0)
 			return;
 	if (model->handle && dev)
 		return;
@@ -263,47 +261,14 @@ static void run_sync(const struct exercise_step *step)
 	model->synced = true;
 }
 
-/*
- * Other devices: the calibration module's importers, or a card that imports without a
- * device's help.
- */
-static int import_by_card(int fd, uint32_t *handle)
-{
-	for_each_drm_card(card) {
-		int dev;
-
-		if ((strcmp(card->driver, "vgem") && strcmp(card->driver, "vkms")) ||
-		    !strcmp(card->path, ex->exporter->path))
-			continue;
-		dev = drm_open_card(card->path);
-		if (dev >= 0 && !drmPrimeFDToHandle(dev, fd, handle))
-			return dev;
-		if (dev >= 0)
-			close(dev);
-	}
-	return -1;
-}
-
-static int import_by_module(const char *path, int fd)
-{
-	struct dma_calib_fd data = { .fd = fd };
-	int dev = open(path, O_RDWR | O_CLOEXEC);
-
-	if (dev >= 0 && !ioctl(dev, DMA_CALIB_IOCTL_IMPORT, &data))
-		return dev;
-	if (dev >= 0)
-		close(dev);
-	return -1;
-}
-
-/* One that has it, or has not. */
+/* Another device: one that has it, or has not. */
 static bool draw_importer(struct exercise_step *step, bool has)
 {
 	const unsigned int first = ex_below(IMPORTERS);
 
 	for (unsigned int i = 0; i < IMPORTERS; i++) {
 		step->arg[0] = (first + i) % IMPORTERS;
-		if ((model->importer[step->arg[0]] >= 0) == has)
+		if ((model->importer[step->arg[0]].dev >= 0) == has)
 			return model->buffer;
 	}
 	return false;
@@ -326,39 +291,24 @@ static void run_import(const struct exercise_step *step)
 
 	for (unsigned int j = 0; j < FDS && fd < 0; j++)
 		fd = ex_my()->fd[j];
-	if (!model->buffer || fd < 0 || model->importer[i] >= 0 || ex->exporter->no_import ||
+	if (!model->buffer || fd < 0 || model->importer[i].dev >= 0 || ex->exporter->no_import ||
 	    ex->ordinary)
 		return;
 	ex_say("another device imports the buffer, as importer %u", i);
-	model->imported[i] = 0;
-	errno = 0;
-	model->importer[i] = import_by_module(DMA_CALIB_IMPORT_BROKEN, fd);
-	if (model->importer[i] < 0)
-		model->importer[i] = import_by_card(fd, &model->imported[i]);
-	if (model->importer[i] < 0)
-		ex_refused(errno);
-	else
+	if (dmabuf_import(ex->exporter, fd, &model->importer[i]))
 		model->synced = true;
-}
-
-static void drop_import(unsigned int i)
-{
-	struct drm_gem_close close_it = { .handle = model->imported[i] };
-
-	if (model->imported[i])
-		drmIoctl(model->importer[i], DRM_IOCTL_GEM_CLOSE, &close_it);
-	close(model->importer[i]);
-	model->importer[i] = -1;
+	else
+		ex_refused(errno);
 }
 
 static void run_drop_import(const struct exercise_step *step)
 {
 	unsigned int i = step->arg[0] % IMPORTERS;
 
-	if (model->importer[i] < 0)
+	if (model->importer[i].dev < 0)
 		return;
 	ex_say("importer %u gives the buffer up", i);
-	drop_import(i);
+	dmabuf_release(&model->importer[i]);
 }
 
 /* A move, of which nobody is told; beside it a thread may write. */
@@ -407,7 +357,7 @@ static void run_move(const struct exercise_step *step)
 		return;
 	/* A device that uses it may keep it where it is. */
 	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i] >= 0)
+		if (model->importer[i].dev >= 0)
 			return;
 	ex_say("the exporter moves the buffer%s", racing ? ", while a thread writes" : "");
 	dmabuf_blame(NULL, NULL);
@@ -639,8 +589,7 @@ static void run_pressure(const struct exercise_step *step)
 static void drop_imports(void)
 {
 	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i] >= 0)
-			drop_import(i);
+		dmabuf_release(&model->importer[i]);
 }
 
 /* Everything but the mappings goes, and then these. */

@@ -73,8 +73,7 @@ struct model {
 	unsigned int moves;
 	bool synced;		/* SYNC was called, or a device came: stores go in brackets */
 	bool open[3];		/* brackets, by direction */
-	int importer[IMPORTERS];	/* that have it; -1 */
-	uint32_t imported[IMPORTERS];	/* handle */
+	struct dmabuf_importer importer[IMPORTERS];
 	unsigned int number;	/* of the buffer: how many there were */
 	bool idled;		/* nothing was done for a while */
 	bool no_way[8];		/* ways in that skipped */

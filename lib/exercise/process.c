@@ -51,8 +51,8 @@ static void begin_process(unsigned int i)
 			if (j != i && model->process[j].pid)
 				close(model->process[j].pair[0]);
 		for (unsigned int j = 0; j < IMPORTERS; j++)
-			if (model->importer[j] >= 0)
-				close(model->importer[j]);
+			if (model->importer[j].dev >= 0)
+				close(model->importer[j].dev);
 		ex_self = i;
 		p->pair[1] = pair[1];
 		dmabuf_require(!pipe2(ex_pipes, O_CLOEXEC), "no pipe: %s", strerror(errno));
