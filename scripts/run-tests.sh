@@ -177,8 +177,8 @@ $(realpath "$2")
 		expectations=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 		;;
 	--shard) shard=$2 ;;
-	-t) include=$2 ;;
-	-x) exclude=$2 ;;
+	-t) include="${include:+$include|}$2" ;;
+	-x) exclude="${exclude:+$exclude|}$2" ;;
 	-o) results=$2 ;;
 	esac
 	shift 2
