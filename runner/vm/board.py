@@ -48,7 +48,7 @@ class Device:
 		if key == 'module':
 			self.modules.append(words[0])
 		elif key == 'value':
-			self.values.append([int(w, 16) for w in words])
+			self.values.append((int(words[0], 16), words[1]))
 		elif key == 'after':
 			# after OFFSET set|clear|copy OFFSET BITS
 			if words[1] not in ('set', 'clear', 'copy'):
@@ -103,7 +103,11 @@ def main():
 				sys.exit(f'{device.path}: {match[0]} is not one of its interrupts')
 			return f'0 {interrupt + int(match[1])} 4'
 
-		node = re.sub(r'\bREG\(\s*(\w+)\s*,\s*(\w+)\s*\)', reg, device.node)
+		def address(match):
+			return f'{base + int(match[1], 0):#x}'
+
+		node = re.sub(r'\bAT\(\s*(\w+)\s*\)', lambda match: f'0 {address(match)}', device.node)
+		node = re.sub(r'\bREG\(\s*(\w+)\s*,\s*(\w+)\s*\)', reg, node)
 		node = re.sub(r'\bIRQ\(\s*(\d+)\s*\)', irq, node)
 		node = re.sub(r'\bIOMMU;', lambda match: args.iommu and
 			f'iommus = <&{{{args.iommu}}} {next(streams):#x}>;' or '', node)
@@ -112,7 +116,8 @@ def main():
 		start = base - args.registers
 		memory.extend(bytes(start + device.number('registers') - len(memory)))
 		for offset, value in device.values:
-			struct.pack_into('<I', memory, start + offset, value)
+			value = re.sub(r'\bAT\((\w+)\)', address, value)
+			struct.pack_into('<I', memory, start + offset, int(value, 16))
 		for where, how, target, bits in device.reactions:
 			rules.append(f'{base + where:#x} {how} {base + target:#x} {bits:#x}\n')
 		one = device.one
@@ -142,15 +147,6 @@ def main():
 
 	out('board.dts', f'''
 / {{
-	reserved-memory {{
-		#address-cells = <2>;
-		#size-cells = <2>;
-		ranges;
-		registers@{args.registers:x} {{
-			reg = <0 {args.registers:#x} 0 {args.size:#x}>;
-			no-map;
-		}};
-	}};
 {''.join(nodes)}}};
 '''.encode())
 	out('registers.bin', memory)
