@@ -280,6 +280,23 @@ const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_wa
  */
 bool dmabuf_move(struct dmabuf *buf);
 
+/*
+ * dmabuf_import_kills:
+ *
+ * Whether another device's import is known to bring the kernel down: how, or NULL. Unlike
+ * dmabuf_private_kills() it tries nothing: dmabuf_prime_import() does.
+ */
+const char *dmabuf_import_kills(const struct dmabuf_exporter *e);
+
+/*
+ * dmabuf_prime_import:
+ *
+ * The handle of the buffer of fd on dev, a card that is not its exporter's. Why it has none
+ * (static) and a reason in errno otherwise; ECANCELED: dmabuf_import_kills().
+ */
+const char *dmabuf_prime_import(const struct dmabuf_exporter *e, int dev, int fd,
+				uint32_t *handle);
+
 /* A device that has a buffer of another's. */
 struct dmabuf_importer {
 	int dev;		/* -1: none */

@@ -19,12 +19,14 @@ static bool import_by_module(int fd, struct dmabuf_importer *importer)
 }
 
 /* One to which an import is nothing but that. */
-static bool import_by_card(const struct drm_card *card, int fd, struct dmabuf_importer *importer)
+static bool import_by_card(const struct dmabuf_exporter *e, const struct drm_card *card, int fd,
+			   struct dmabuf_importer *importer)
 {
 	if (strcmp(card->driver, "vgem") && strcmp(card->driver, "vkms"))
 		return false;
 	importer->dev = drm_open_card(card->path);
-	return importer->dev >= 0 && !drmPrimeFDToHandle(importer->dev, fd, &importer->handle);
+	return importer->dev >= 0 &&
+	       !dmabuf_prime_import(e, importer->dev, fd, &importer->handle);
 }
 
 bool dmabuf_import(const struct dmabuf_exporter *e, int fd, struct dmabuf_importer *importer)
@@ -37,7 +39,7 @@ bool dmabuf_import(const struct dmabuf_exporter *e, int fd, struct dmabuf_import
 	for_each_drm_card(card) {
 		if (!strcmp(card->path, e->path))
 			continue;
-		if (import_by_card(card, fd, importer))
+		if (import_by_card(e, card, fd, importer))
 			return true;
 		dmabuf_release(importer);
 	}

@@ -134,6 +134,9 @@ bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned i
 		return buf->fd >= 0;
 	if (way->why_not && way->why_not(ex->exporter))
 		return false;
+	/* Others tell of that; here it is left. */
+	if (way->of_importer && dmabuf_import_kills(ex->exporter))
+		return false;
 	/* The driver's own goes by the handle; another importer, or who has none, by the fd. */
 	if (!strcmp(way->name, "native") || ex->exporter->imports)
 		return buf->dev >= 0 && (buf->handle || (buf->fd >= 0 &&
@@ -183,7 +186,7 @@ static void run_map(const struct exercise_step *step)
 	r.prot = flags & FLAG_NONE ? PROT_NONE :
 		 flags & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE;
 	r.flags = flags & FLAG_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
-	/* Others tell of that; here it is refused. */
+	/* As above. */
 	if (r.flags == MAP_PRIVATE && !ex->ordinary && dmabuf_private_kills(&r.buf, r.way))
 		return;
 	r.flags |= flags & FLAG_POPULATE ? MAP_POPULATE : 0;

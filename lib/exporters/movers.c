@@ -173,7 +173,7 @@ static bool import(struct dmabuf *buf)
 	int fd = drm_open_card(another_card(buf->exporter)->path);
 	uint32_t handle;
 
-	if (fd >= 0 && !drmPrimeFDToHandle(fd, buf->fd, &handle))
+	if (fd >= 0 && !dmabuf_prime_import(buf->exporter, fd, buf->fd, &handle))
 		drmCloseBufferHandle(fd, handle);
 	if (fd >= 0)
 		close(fd);
