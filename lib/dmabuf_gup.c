@@ -78,11 +78,13 @@ void *gup_kept_page(void)
 {
 	const size_t page = page_size();
 	static void *p;
-	int fd;
+	int fd = -1;
 
 	if (p)
 		return p;
+#ifdef SYS_memfd_secret	/* not on 32-bit ARM */
 	fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+#endif
 	p = MAP_FAILED;
 	if (fd >= 0 && !ftruncate(fd, page))
 		p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
