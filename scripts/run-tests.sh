@@ -11,14 +11,15 @@ usage: run-tests.sh [OPTION]...
 Builds the suite, boots a kernel with the lab's exporters, runs every subtest in
 it, and leaves igt_runner's layout and junit.xml in results/.
 
-  --arch ARCH       the lab's machine: x86-64 (the default) or arm64, with more real
-                    drivers, for which the suite is cross-built
+  --arch ARCH       the lab's machine: x86-64 (the default), or arm64 or armhf, with
+                    more real drivers, for which the suite is cross-built
   --iommu           its devices' DMA goes by way of an IOMMU (arm64)
   --kernel SPEC     debian:SUITE (trixie is the default; bookworm,
                     bookworm-backports, sid, ...), debian:SUITE/FLAVOUR (16k, of
-                    arm64), source:VERSION (built from Debian's
-                    linux-source-VERSION with the lab's configuration), or the path
-                    of a bzImage (arm64: Image) or of a kernel's build tree. Given
+                    arm64; armmp-lpae, of armhf), source:VERSION (built from
+                    Debian's linux-source-VERSION with the lab's configuration), or
+                    the path of a bzImage (arm64: Image, armhf: zImage) or of a
+                    kernel's build tree. Given
                     more than once, they run side by side as far as cores and memory
                     allow, each with a folder below DIR, and there is one report
   --modules DIR     that image's modules
@@ -193,12 +194,10 @@ several=
 
 case $arch in
 x86-64) cross= ;;
-arm64) cross=$arch ;;
-*) die "the lab has no machine '$arch', but x86-64 and arm64" ;;
+arm64 | armhf) cross=$arch ;;
+*) die "the lab has no machine '$arch', but x86-64, arm64 and armhf" ;;
 esac
-case $arch$options in
-x86-64*--iommu*) die "the lab's x86-64 has no IOMMU" ;;
-esac
+[ -z "$iommu" ] || [ "$arch" = arm64 ] || die "the lab's $arch has no IOMMU"
 
 # ours DIR: an earlier run's results, or nothing
 ours() {

@@ -6,14 +6,15 @@ set -eu
 
 usage() {
 	cat <<END
-usage: setup.sh [--host | --check | --source] [--arm64]
+usage: setup.sh [--host | --check | --source] [--arm64 | --armhf]
 
 Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
   --host    only what it takes to build, nothing of the lab
   --source  also what it takes to build a kernel or a module
-  --arm64   also what it takes to build the suite for that machine, and to emulate it
+  --arm64, --armhf
+            also what it takes to build the suite for that machine, and to emulate it
   --check   all that, and what the project's own tests read results with
 END
 }
@@ -44,9 +45,11 @@ lab	zstd				zstd			zstd			zstd
 lab	apt-get				apt			apt			apt
 arm64	qemu-system-aarch64		qemu-system-arm		qemu-system-aarch64	qemu-system-aarch64
 arm64	aarch64-linux-gnu-gcc		gcc-aarch64-linux-gnu	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
-arm64	dtc				device-tree-compiler	dtc			dtc
-arm64	python3				python3			python3			python
-arm64	readelf				binutils		binutils		binutils
+armhf	qemu-system-arm			qemu-system-arm		qemu-system-arm		qemu-system-arm
+armhf	arm-linux-gnueabihf-gcc		gcc-arm-linux-gnueabihf	gcc-arm-linux-gnu	arm-linux-gnueabihf-gcc
+board	dtc				device-tree-compiler	dtc			dtc
+board	python3				python3			python3			python
+board	readelf				binutils		binutils		binutils
 source	make				make			make			make
 source	ld				binutils		binutils		binutils
 source	flex				flex			flex			flex
@@ -69,7 +72,7 @@ for option; do
 	--host) what=build ;;
 	--check) what="$what source check" ;;
 	--source) what="$what source" ;;
-	--arm64) what="$what arm64" ;;
+	--arm64 | --armhf) what="$what board ${option#--}" ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
 	esac
