@@ -262,7 +262,7 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way);
 /*
  * dmabuf_private_kills:
  *
- * Whether a load from a private mapping is known to bring the kernel down: how, or NULL.
+ * Whether a private mapping and a load from it are known to bring the kernel down: how, or NULL.
  * Whoever asks first about a way in to an exporter tries, if MAP_PRIVATE is not refused, and
  * does not return if it is so. DMABUF_DEATHS names the file that then knows; without it,
  * nothing is tried. Before any use of a private mapping. Skips if there is no such way in.

@@ -238,7 +238,9 @@ static void use_once(const void *request)
 		dmabuf_sync(&used, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 		spent += igt_nsec_elapsed(&begin) / 1e9;
 	}
-	other = r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
+	/* Others tell of a death. */
+	other = dmabuf_private_kills(&used, r->way) ? MAP_FAILED :
+		r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
 		munmap(other, used.size);
 	if (!r->e->no_import && dmabuf_import(r->e, used.fd, &importer))
