@@ -21,6 +21,7 @@ source.sh, from source:VERSION or a copy of the tree. Prints, a line each:
 	config=PATH	empty: not known
 	build=PATH	to build modules against; only where it is known
 	suite=SUITE	of Debian, which has headers to build modules against
+	arch=ARCH	without it: x86-64
 END
 }
 
@@ -197,3 +198,4 @@ source:*) build "${spec#source:}" ;;
 	[ -z "${build-}" ] || echo "build=$build"
 	;;
 esac
+echo "arch=$arch"

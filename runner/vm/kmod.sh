@@ -13,7 +13,8 @@ puts them in the folder OUT; prints their paths, one a line. KERNEL is a file wi
 what kernel.sh or source.sh printed, or - for the standard input. What it builds
 against is build=PATH there, or else the package linux-headers-RELEASE of the
 suite that the kernel came from (suite=NAME, or what kernel.sh remembers). Both
-these headers and the modules are kept in the cache.
+these headers and the modules are kept in the cache. For another machine (arch=ARCH)
+the cross compiler builds them.
 END
 }
 
@@ -48,6 +49,9 @@ field() {
 }
 release=$(field release)
 [ -n "$release" ] || die "$1 names no release"
+arch=$(field arch)
+machine "$here" "${arch:-x86-64}"
+command -v "${cross}gcc" >/dev/null || die "to build a module for $arch, install ${cross}gcc"
 build=$(field build)
 
 mkdir -p "$cache/headers" "$cache/modules" || die "no cache can be made in $cache"
@@ -61,7 +65,7 @@ sources() {
 }
 hash=$({
 	cat "$0"
-	gcc -dumpfullversion
+	"${cross}gcc" -dumpfullversion
 	echo "$build"
 	[ -z "$build" ] || stat -c %Y "$build/Module.symvers" 2>/dev/null || :
 	sources
@@ -91,6 +95,7 @@ suite_of() {
 	for answer in "$cache/kernels/debian:"*; do
 		[ -z "$suite" ] && [ -f "$answer" ] && [ "$(cat "$answer")" = "$root" ] || continue
 		suite=${answer##*/debian:}
+		suite=${suite%%:*}
 	done
 	[ -n "$suite" ] || die "to build a module for $release it takes its headers, and it is not known where it is from: give a debian:SUITE, a source:VERSION, or a build tree"
 }
@@ -104,9 +109,6 @@ adopt_tools() {
 	done >"$tmp/foreign"
 	[ -s "$tmp/foreign" ] || return 0
 
-	kbuild=$("$here/archive.sh" --list --with-depends='linux-kbuild-*' "$suite" - \
-		"linux-headers-$release" | sed 's/ .*//') || exit 2
-	[ -n "$kbuild" ] || exit 2
 	libraries=$("$here/archive.sh" --list --with-depends "$suite" - "$kbuild" |
 		sed -n 's/^\(libc6\|libelf1[^ ]*\|libssl3[^ ]*\|libzstd1\|zlib1g\) .*/\1/p') || exit 2
 	# shellcheck disable=SC2086 # a word each
@@ -133,23 +135,36 @@ fetch_headers() {
 	echo "kmod.sh: fetching linux-headers-$release from $suite" >&2
 	new_in "$cache/headers"
 	clean=$new
-	"$here/archive.sh" --with-depends='linux-[hk]*' "$suite" "$new" "linux-headers-$release" ||
+	"$here/archive.sh" --arch "$debian" --with-depends='linux-[hk]*' "$suite" "$new" \
+		"linux-headers-$release" ||
 		die "without its headers no module can be built for $release; where the archive has gone on, fetch the newest kernel (remove $cache/kernels/debian:$suite), or give a source:VERSION"
+	kbuild=$("$here/archive.sh" --arch "$debian" --list --with-depends='linux-kbuild-*' \
+		"$suite" - "linux-headers-$release" | sed 's/ .*//') || exit 2
+	[ -n "$kbuild" ] || exit 2
+	# Another machine's tools do not run here, and this one's can build for it.
+	[ -z "$cross" ] || "$here/archive.sh" "$suite" "$new" "$kbuild" || exit 2
 	adopt_tools "$new"
 	for f in "$new"/usr/src/linux-headers-*/Makefile; do
 		sed -i "s|\([ =]\)/usr/src/|\1$headers/usr/src/|g" "$f"
 	done
 	# As the compiler's name has the version that its suite had, see below.
-	cat >"$new/cc" <<'END'
+	cat >"$new/cc" <<END
 #!/bin/sh
 # gcc, without the options that it is too old for.
+gcc=${cross}gcc
+END
+	cat >>"$new/cc" <<'END'
 while :; do
 	rc=0
-	said=$(LC_ALL=C gcc "$@" 2>&1) || rc=$?
+	said=$(LC_ALL=C $gcc "$@" 2>&1) || rc=$?
 	[ $rc -ne 0 ] || break
 	option=$(printf '%s\n' "$said" |
 		sed -n "s/.*: unrecognized command-line option '\([^']*\)'.*/\1/p" | head -n 1)
-	[ -n "$option" ] || break
+	case $option in
+	'') break ;;
+	# Where the guard would be instead, this kernel has none.
+	-mstack-protector-guard*) set -- "$@" -fno-stack-protector ;;
+	esac
 	for word; do
 		shift
 		[ "$word" = "$option" ] || set -- "$@" "$word"
@@ -175,6 +190,11 @@ else
 	[ -d "$build" ] || die "linux-headers-$release has no /usr/src/linux-headers-$release"
 	# No BTF: that takes pahole.
 	set -- CC="$headers/cc" CONFIG_DEBUG_INFO_BTF_MODULES=
+fi
+if [ -n "$cross" ]; then
+	# As the kernel calls it.
+	karch=${tree_image#arch/}
+	set -- ARCH="${karch%%/*}" CROSS_COMPILE="$cross" "$@"
 fi
 
 # A driver of the tree itself finds its neighbours ("../foo.h") where they are there.
