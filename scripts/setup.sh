@@ -47,6 +47,7 @@ arm64	qemu-system-aarch64		qemu-system-arm		qemu-system-aarch64	qemu-system-aarc
 arm64	aarch64-linux-gnu-gcc		gcc-aarch64-linux-gnu	gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
 armhf	qemu-system-arm			qemu-system-arm		qemu-system-arm		qemu-system-arm
 armhf	arm-linux-gnueabihf-gcc		gcc-arm-linux-gnueabihf	gcc-arm-linux-gnu	arm-linux-gnueabihf-gcc
+armhf	make				make			make			make
 board	dtc				device-tree-compiler	dtc			dtc
 board	python3				python3			python3			python
 board	readelf				binutils		binutils		binutils

@@ -8,6 +8,8 @@ docs/adding-a-device.md says what such a file has in it. Out of all of them come
   reactions      what a store to one of them does, for registers.so
   asleep         the nodes whose devices are to be suspended before tests
   table          lines for the lab's table of devices
+  kmods          modules of the lab's own: the symbol of the driver that needs one, the folder
+                 with its source, the exporters that there are with it
   firmware/      the files that drivers ask for"""
 
 import argparse
@@ -18,7 +20,7 @@ import struct
 import sys
 
 KEYS = {'symbol': 1, 'module': 1, 'parameter': 1, 'since': 1, 'exporters': 1, 'registers': 1,
-	'interrupts': 1, 'asleep': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
+	'interrupts': 1, 'asleep': 1, 'kmod': 1, 'value': 2, 'after': 4, 'firmware': 1, 'at': None}
 ALIGN = 0x10000
 
 
@@ -87,6 +89,7 @@ def main():
 	nodes = []
 	rules = []
 	table = []
+	kmods = []
 	asleep = []
 	memory = bytearray()
 	# PCI's are the numbers of its buses, of which the machine has one.
@@ -121,6 +124,9 @@ def main():
 		for where, how, target, bits in device.reactions:
 			rules.append(f'{base + where:#x} {how} {base + target:#x} {bits:#x}\n')
 		one = device.one
+		if 'kmod' in one:
+			kmods.append(f'{one["symbol"]} {one["kmod"]} {one["exporters"]}\n')
+			one['exporters'] = '-'
 		for i, module in enumerate(device.modules or ['-']):
 			symbol = one['symbol'] if i == 0 else '-'
 			last = f'{one["since"]} {one["exporters"]}' if i == 0 else '- -'
@@ -153,6 +159,7 @@ def main():
 	out('reactions', ''.join(rules).encode())
 	out('asleep', ''.join(asleep).encode())
 	out('table', ''.join(table).encode())
+	out('kmods', ''.join(kmods).encode())
 
 
 main()

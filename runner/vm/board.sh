@@ -9,9 +9,10 @@ usage() {
 usage: board.sh [--iommu] ARCH OUT OPTION...
 
 Makes the devices of board/ part of ARCH's machine, which QEMU is to start with the
-OPTIONs. Prints further ones, a word a line; OUT, a folder, has the files that they name, the lines of the table of devices
-(table), the nodes of devices to be suspended before tests (asleep), and the firmware
-that drivers will ask for (firmware).
+OPTIONs. Prints further ones, a word a line; OUT, a folder, has the files that they name,
+the lines of the table of devices (table), the modules that are to be built for it (kmods),
+the nodes of devices to be suspended before tests (asleep), and the firmware that drivers
+will ask for (firmware).
 END
 }
 
@@ -29,8 +30,13 @@ mkdir -p "$2"
 out=$(cd "$2" && pwd)
 shift 2
 
-"$here/board.py" --registers "$registers" --size "$registers_size" --interrupt "$interrupt" \
-	${iommu:+--iommu "$smmu"} --out "$out" "$here"/board/* || exit 2
+for f in "$here"/board/*; do
+	case " $lacks " in
+	*" ${f##*/} "*) ;;
+	*) echo "$f" ;;
+	esac
+done | xargs "$here/board.py" --registers "$registers" --size "$registers_size" \
+	--interrupt "$interrupt" ${iommu:+--iommu "$smmu"} --out "$out" || exit 2
 
 # QEMU's own device tree, with ours behind it.
 "$emulator" -M "$type,dumpdtb=$(comma "$out")/bare.dtb" -m "$memory" "$@" >"$out/log" 2>&1 &&

@@ -181,6 +181,17 @@ case $accel in
 *tcg*) [ "$(nproc)" -gt 2 ] || cpus=1 ;;
 esac
 
+# kernel_has SYMBOL MODULE
+kernel_has() {
+	if [ -n "$config" ]; then
+		grep -q "^CONFIG_$1=[ym]" "$config"
+	else
+		[ -n "$tree" ] && [ "$2" != - ] || return 1
+		m=$(echo "$2" | sed 's/[-_]/[-_]/g')
+		grep -q "/${m}[.]ko" "$tree/modules.order" "$tree/modules.builtin" 2>/dev/null
+	fi
+}
+
 # A device of the device tree is a file; together they add lines to the table.
 cp "$here/devices" "$tmp/devices"
 : >"$tmp/options"
@@ -193,6 +204,13 @@ if [ -n "$registers" ]; then
 	asleep=$(paste -sd ' ' "$tmp/board/asleep")
 	mkdir -p "$stage/usr/lib"
 	cp -r "$tmp/board/firmware" "$stage/usr/lib/"
+	# Modules of ours are built for whatever kernel they can be built for.
+	while IFS=' ' read -r symbol folder exporters; do
+		grep -qE '^(build|suite)=' "$tmp/kernel" && kernel_has "$symbol" - || continue
+		echo "$symbol - - - - $exporters" >>"$tmp/devices"
+		extra="$extra
+$("$here/kmod.sh" "$tmp/kernel" "$here/$folder" "$tmp/$folder")" || exit 2
+	done <"$tmp/board/kmods"
 fi
 # shellcheck disable=SC2086
 initramfs=$("$here/initramfs.sh" --arch "$arch" $strip "$tmp/devices" "$release" "$tree" $extra) || exit 2
@@ -201,17 +219,6 @@ extra=$(for f in $extra; do
 	echo "${f%.ko*}"
 done)
 unset IFS
-
-# kernel_has SYMBOL MODULE
-kernel_has() {
-	if [ -n "$config" ]; then
-		grep -q "^CONFIG_$1=[ym]" "$config"
-	else
-		[ -n "$tree" ] && [ "$2" != - ] || return 1
-		m=$(echo "$2" | sed 's/[-_]/[-_]/g')
-		grep -q "/${m}[.]ko" "$tree/modules.order" "$tree/modules.builtin" 2>/dev/null
-	fi
-}
 
 # since VERSION: the kernel is of this version or later
 since() {
