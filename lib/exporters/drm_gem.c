@@ -56,6 +56,8 @@ static bool create(int fd, const struct drm_gem_driver *d, const void *template,
 	if (d->complete)
 		d->complete(&arg);
 	put(&arg, d->create.size, units);
+	if (d->logs)
+		igt_emit_ignore_dmesg_regex(d->logs);
 	if (drmIoctl(fd, d->create.request, &arg))
 		return false;
 	buf->handle = get(&arg, d->create.handle);
@@ -190,8 +192,6 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 {
 	const struct drm_gem_driver *d = e->data;
 
-	if (d->logs)
-		igt_emit_ignore_dmesg_regex(d->logs);
 	buf->dev = drm_open_card(e->path);
 	return buf->dev >= 0 && (!d->ready || d->ready(buf->dev)) &&
 	       create(buf->dev, d, d->buffers[e->type].arg, size, buf) && drm_export(buf);
