@@ -50,15 +50,15 @@ const char *const page_state_names[] = {
 	[TOUCHED] = "touched",
 };
 
-/* Which clause a pin in this state breaks, and by what the user comes to the pages. */
-static const char *clause_of(const struct gup_user *user, enum page_state state)
+const char *gup_clause(const struct gup_user *user, enum page_state state)
 {
-	return user->fast && state == TOUCHED ? "SPECIAL" : "GUP";
+	return user->fast && state == TOUCHED && proc_has_special_entries() ? "SPECIAL" : "GUP";
 }
 
+/* By what the user comes to the pages. */
 static const char *path_of(const struct gup_user *user, enum page_state state)
 {
-	return !user->fast ? "by the VMA" :
+	return !user->fast || !proc_has_special_entries() ? "by the VMA" :
 	       state == TOUCHED ? "by page-table entries, the fast path" :
 	       "by the VMA, the slow path";
 }
@@ -214,20 +214,22 @@ static bool must_be_refused(const struct gup_user *user, const struct dmabuf *bu
 		     buf->exporter->name, way->name, page_state_names[state]);
 	ret = user->attempt(addr, length);
 
-	dmabuf_must(clause_of(user, state), ret <= (ssize_t)ordinary,
+	dmabuf_must(gup_clause(user, state), ret <= (ssize_t)ordinary,
 		    "%s of the %s of %s, mapped through the %s, %s: %zd of %zu bytes were taken\n"
 		    "%s\n",
 		    user->name, which, buf->exporter->name, way->name,
 		    page_state_names[state], ret - (ssize_t)ordinary, length - ordinary,
 		    proc_evidence(addr + ordinary));
 	if (ret == -EFAULT || ret > 0) {
-		dmabuf_saw(clause_of(user, state), "%s was refused, %s", user->name,
+		dmabuf_saw(gup_clause(user, state), "%s was refused, %s", user->name,
 			   path_of(user, state));
+		if (user->fast && state == TOUCHED && !proc_has_special_entries())
+			dmabuf_unseen("SPECIAL", "page-table entries have no mark for special ones on this machine, and get_user_pages no path that goes by it");
 		return true;
 	}
 	if (ordinary)
 		return true;
-	dmabuf_unseen(clause_of(user, state),
+	dmabuf_unseen(gup_clause(user, state),
 		      "%s of %s %s%s, not EFAULT: that says nothing of the contract", user->name,
 		      buf->exporter->name, ret ? "was refused with " :
 		      "took nothing and gave no error", ret ? strerrorname_np(-ret) : "");

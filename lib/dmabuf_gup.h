@@ -86,12 +86,20 @@ enum page_state {
 extern const char *const page_state_names[NUM_PAGE_STATES];
 
 /*
+ * gup_clause:
+ *
+ * What an attempt by the user on pages in this state judges: SPECIAL if it walks page tables and
+ * finds entries, which have a mark for special ones (proc_has_special_entries()), else GUP.
+ */
+const char *gup_clause(const struct gup_user *user, enum page_state state);
+
+/*
  * gup_kept_page:
  *
  * A page that the core kernel keeps from get_user_pages while the CPU may use it:
  * what succeeds on it copies. It is secret memory (memfd_secret(2): Linux 5.14, on
- * by default since 6.5), which can be read and written; else [vvar], which can be
- * read. Skips if there is neither.
+ * by default since 6.5; not on 32-bit ARM), which can be read and written; else [vvar],
+ * which can be read. Skips if there is neither.
  */
 void *gup_kept_page(void);
 
@@ -139,7 +147,7 @@ const struct gup_user *gup_reader(void);
  * gup_must_be_refused:
  *
  * Tries to pin [addr, addr + length) of a mapping. EFAULT is what the contract
- * asks for, and is seen: SPECIAL if the user is fast and the pages were touched, else GUP.
+ * asks for, and is seen, for gup_clause().
  * Success, whole or in part, is a violation and says with what evidence; anything else
  * cannot be attributed to the contract and is unseen. Returns whether it was seen.
  */

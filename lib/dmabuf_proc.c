@@ -94,6 +94,16 @@ void proc_must_be_inherited(const void *addr)
 		       "a child does not inherit the mapping: the exporter makes it VM_DONTCOPY");
 }
 
+bool proc_has_special_entries(void)
+{
+#ifdef __arm__
+	return !access("/sys/kernel/mm/transparent_hugepage", F_OK) ||
+	       !access("/sys/kernel/mm/hugepages", F_OK);
+#else
+	return true;
+#endif
+}
+
 void *proc_core_pfnmap(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
@@ -104,7 +114,9 @@ void *proc_core_pfnmap(void)
 	/* [vvar]; the part of it that Linux 7.2 maps is [vvar_vclock]. */
 	while (f && !found && fgets(line, sizeof(line), f))
 		if (strstr(line, "[vvar") && sscanf(line, "%p-", &start) == 1 &&
-		    read_vma(start, &vma) && proc_vma_has(&vma, "pf"))
+		    read_vma(start, &vma) &&
+		    (proc_vma_has(&vma, "pf") ||
+		     (!proc_has_special_entries() && proc_vma_has(&vma, "io"))))
 			found = start;
 	if (f)
 		fclose(f);

@@ -42,10 +42,21 @@ bool proc_is_inherited(const void *addr);
 void proc_must_be_inherited(const void *addr);
 
 /*
+ * proc_has_special_entries:
+ *
+ * Whether page-table entries can be marked special here, and there is get_user_pages_fast, which
+ * goes by that mark alone: else nothing judges SPECIAL. 32-bit ARM has both with page tables of
+ * three levels and neither with two (arch/arm/Kconfig, ARCH_HAS_PTE_SPECIAL, HAVE_GUP_FAST). Which
+ * it has shows by huge pages, for which it takes three; without any it counts as two.
+ */
+bool proc_has_special_entries(void);
+
+/*
  * proc_core_pfnmap:
  *
  * A read-only mapping of at least a page that the core kernel, not a driver,
- * made VM_PFNMAP: the vDSO's data. Something to prove GUP users on. NULL if
+ * made VM_PFNMAP: the vDSO's data. Something to prove GUP users on. (Where nobody takes
+ * entries for pages behind the VMA's back, VM_IO keeps it from them as well.) NULL if
  * there is none.
  */
 void *proc_core_pfnmap(void);

@@ -7,6 +7,7 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_outcome.h"
+#include "dmabuf_proc.h"
 #include "dmabuf_walk.h"
 #include "igt.h"
 
@@ -491,7 +492,8 @@ static void say_what_was_seen(const struct exercise_counts *before)
 		   SINCE(steps), SINCE(words), SINCE(mappings), SINCE(buffers),
 		   SINCE(processes), SINCE(syncs));
 	if (SINCE(pins))
-		dmabuf_saw("PFNMAP ACCOUNT GUP SPECIAL", "%u pins were refused", SINCE(pins));
+		dmabuf_saw(proc_has_special_entries() ? "PFNMAP ACCOUNT GUP SPECIAL" :
+			   "PFNMAP ACCOUNT GUP", "%u pins were refused", SINCE(pins));
 	if (SINCE(moves))
 		dmabuf_saw("MOVE", "%u moves were asked for", SINCE(moves));
 	if (SINCE(freed))

@@ -62,8 +62,8 @@ int dmabuf_main()
 			if (user->by_fd_alone && way != dmabuf_ways[0])
 				break;
 			for (int state = 0; state < NUM_PAGE_STATES; state++) {
-				const char *clauses = user->fast && state == TOUCHED ?
-					"SPECIAL WHOLE" : "GUP WHOLE";
+				const bool special = !strcmp(gup_clause(user, state), "SPECIAL");
+				const char *clauses = special ? "SPECIAL WHOLE" : "GUP WHOLE";
 
 				igt_describe_f("%s of the first page, a middle page, the last "
 					       "page and the whole of a buffer mapped by %s must be "
