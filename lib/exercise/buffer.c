@@ -491,20 +491,23 @@ static void others_take(size_t size, unsigned int keep)
 		if (size > 4 << 20 || !allocate(size, false, &other))
 			return;
 		s.addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
-		if (s.addr != MAP_FAILED) {
-			if (in_sync)
-				sync_theirs(&other, DMA_BUF_SYNC_START);
-			memset(s.addr, OTHERS, size);
-			if (in_sync)
-				sync_theirs(&other, DMA_BUF_SYNC_END);
-			if (keep > 1) {
-				s.way = ex->ways[0];
-				s.pages = 1;
-				s.page[0] = MAPPED | READ | WRITE | TOUCHED_PAGE;
-				ex_pin(&s, 0, 1, 0);
-			}
-			munmap(s.addr, size);
+		/* What cannot be written tells nothing. */
+		if (s.addr == MAP_FAILED) {
+			dmabuf_close(&other);
+			return;
 		}
+		if (in_sync)
+			sync_theirs(&other, DMA_BUF_SYNC_START);
+		memset(s.addr, OTHERS, size);
+		if (in_sync)
+			sync_theirs(&other, DMA_BUF_SYNC_END);
+		if (keep > 1) {
+			s.way = ex->ways[0];
+			s.pages = 1;
+			s.page[0] = MAPPED | READ | WRITE | TOUCHED_PAGE;
+			ex_pin(&s, 0, 1, 0);
+		}
+		munmap(s.addr, size);
 		if (keep)
 			kept[kept_count++] = other;
 		else
