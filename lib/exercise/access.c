@@ -4,6 +4,7 @@
  * attempts to pin.
  */
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/uio.h>
@@ -36,7 +37,7 @@ bool ex_draw_access(struct exercise_step *step)
 	if (!ex_draw_slot(step))
 		return false;
 	s = &model->process[step->who].slot[step->arg[0]];
-	step->arg[1] = ex_below(HOWS);
+	step->arg[1] = ex_below(2 * HOWS);
 	step->arg[2] = ex_once_in(2) ? 0 : ex_below(ex_page / GRANULE);
 	/* The first, the last ones and the middle page are those that are forgotten. */
 	step->arg[3] = ex_once_in(3) ? 0 :
@@ -198,19 +199,26 @@ static void stop_signals(bool started)
 static void run_load(const struct exercise_step *step)
 {
 	struct access a;
-	bool signals;
+	bool signals, begun;
 
 	if (!access_by(step, &a))
 		return;
-	ex_say("mapping %u: %zu times %d bytes are read from page %u on%s%s", step->arg[0] % SLOTS,
+	/* Who reads says so as well, if anybody does, whatever others have begun. */
+	begun = step->arg[1] / HOWS % 2 && model->synced;
+	ex_say("mapping %u: %zu times %d bytes are read from page %u on%s%s%s", step->arg[0] % SLOTS,
 	       a.count, GRANULE, nth(&a, 0).n, how_names[a.how],
-	       step->who & EXERCISE_THREAD ? ", by another thread" : "");
+	       step->who & EXERCISE_THREAD ? ", by another thread" : "",
+	       begun ? ", between SYNC calls" : "");
+	begun = begun && ex_sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	ex_blame(a.s);
 	if (a.how == BY_KERNEL)
 		kernel_loads(&a);
 	signals = start_signals(&a);
 	for (size_t i = 0; i < a.count && a.how != BY_KERNEL; i++)
 		ex_load(a.s, nth(&a, i));
 	stop_signals(signals);
+	if (begun)
+		ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 }
 
 static void run_store(const struct exercise_step *step)
