@@ -359,6 +359,19 @@ static void map_often(unsigned int page)
 	}
 	if (count && !ex->ordinary)
 		proc_must_be_pfnmap(addr[count - 1], "the last of many mappings");
+	/* All show what one writes, whatever becomes of their entries by SYNC. */
+	if (count && prot & PROT_WRITE && ex_sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)) {
+		ex_say("page %u is written by the first of %u mappings, and read by each", page, count);
+		model->synced = true;
+		for (unsigned int i = 0; i < count; i++) {
+			s.addr = addr[i];
+			ex_blame(&s);
+			if (!i)
+				ex_store(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
+			ex_load(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
+		}
+		ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	}
 	ex_shared->counts.mappings += count;
 	while (count--)
 		munmap(addr[count], r.length);
