@@ -620,9 +620,14 @@ static void unmap_all(void)
 			ex_forget(&ex_my()->slot[i]);
 }
 
-/* Some pages of each mapping are written by it, for all of them to see. */
+/*
+ * Some pages of each mapping are written by it, for all of them to see: not where steps write
+ * most, for what was lost of that is still to be compared.
+ */
 static void store_by_each(void)
 {
+	const size_t a_page = ex_page / GRANULE;
+
 	for (unsigned int i = 0; i < SLOTS && ex_stores_count(); i++) {
 		struct slot *s = &ex_my()->slot[i];
 		const unsigned int at[] = { 0, 1, s->pages / 2, s->pages - 1 };
@@ -635,7 +640,7 @@ static void store_by_each(void)
 		for (unsigned int j = 0; j < 4; j++)
 			if (at[j] < s->pages &&
 			    (s->page[at[j]] & (MAPPED | WRITE)) == (MAPPED | WRITE))
-				ex_store(s, ex_place_of(s, at[j] * (ex_page / GRANULE)));
+				ex_store(s, ex_place_of(s, (at[j] + 1) * a_page - 1));
 		ex_end_store(begun);
 	}
 }
