@@ -5,8 +5,13 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
@@ -30,7 +35,7 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
-	step->arg[2] = ex_below(2);
+	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 : 0);
 	return true;
 }
 
@@ -57,6 +62,36 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 	dmabuf_must("RO", !read_only || (fcntl(buf->fd, F_GETFL) & O_ACCMODE) == O_RDONLY ||
 		    ex->ordinary, "a read-only file descriptor was asked for, and this one may write\n");
 	return true;
+}
+
+/*
+ * The same, by a process that has ended then: its file descriptors are ours, and all that is
+ * left of it.
+ */
+static bool allocate_elsewhere(size_t size, bool read_only, struct dmabuf *buf)
+{
+	pid_t pid;
+	int status;
+
+	model->given = -1;
+	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	dmabuf_require(pid >= 0, "no process: %s", strerror(errno));
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!allocate(size, read_only, buf))
+			_exit(errno);
+		model->given = buf->fd;
+		close(buf->dev);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	dmabuf_inherit_verdict();
+	*buf = (struct dmabuf){
+		.exporter = ex->exporter, .fd = model->given, .dev = -1, .read_only = read_only,
+		.size = lseek(model->given, 0, SEEK_END),
+	};
+	errno = WEXITSTATUS(status);
+	return buf->fd >= 0;
 }
 
 /* What is done to theirs is nothing to the walk's buffer, of which a SYNC may be open. */
@@ -155,10 +190,11 @@ static void run_alloc(const struct exercise_step *step)
 		return;
 	if (size > MOST_BYTES)
 		size = MOST_BYTES / ex_page * ex_page;
-	ex_say("a buffer of %zu pages%s%s", size / ex_page,
+	ex_say("a buffer of %zu pages%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
+	       step->arg[2] & 2 ? ", of a process that has ended" : "",
 	       step->arg[2] & 1 ? ", and another one" : "");
-	if (!allocate(size, read_only, &buf)) {
+	if (!(step->arg[2] & 2 ? allocate_elsewhere : allocate)(size, read_only, &buf)) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
 		return;
