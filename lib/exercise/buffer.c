@@ -485,7 +485,7 @@ static void run_close(const struct exercise_step *step)
 #define OTHERS 0x5a
 
 /* Other buffers, which others kept; of process 0. */
-#define KEPT 8
+#define KEPT 32
 
 static struct dmabuf kept[KEPT];
 static unsigned int kept_count;
