@@ -708,7 +708,7 @@ void ex_drop_all(void)
 	give_up_kept();
 	for (unsigned int i = 1; i < EXERCISE_PROCESSES; i++)
 		if (model->process[i].pid)
-			ex_end_process(i, false);
+			ex_end_process(i);
 	unmap_all();
 	ex_judge_freed();
 }

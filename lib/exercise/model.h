@@ -218,7 +218,7 @@ bool ex_draw_slot_part(struct exercise_step *step);
 bool ex_draw_access(struct exercise_step *step);
 
 /* process.c */
-void ex_end_process(unsigned int i, bool killed);
+void ex_end_process(unsigned int i);
 void ex_take(const struct exercise_step *step);
 void ex_compare_everywhere(void);
 void ex_tell(unsigned int i, const struct exercise_step *order);

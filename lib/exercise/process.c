@@ -113,12 +113,15 @@ static bool draw_other(struct exercise_step *step)
 	return false;
 }
 
-void ex_end_process(unsigned int i, bool killed)
+/* How a process ends. */
+enum { ENDS, KILLED, EXECS, ENDINGS };
+
+static void end_process(unsigned int i, unsigned int how)
 {
 	struct process *p = &model->process[i];
-	struct exercise_step none = { .op = 0xff };
+	struct exercise_step none = { .op = 0xff, .arg[0] = how };
 
-	if (killed)
+	if (how == KILLED)
 		kill(p->pid, SIGKILL);
 	else
 		send(p->pair[0], &none, sizeof(none), MSG_NOSIGNAL);
@@ -128,14 +131,26 @@ void ex_end_process(unsigned int i, bool killed)
 	dmabuf_inherit_verdict();
 }
 
+void ex_end_process(unsigned int i)
+{
+	end_process(i, ENDS);
+}
+
+static bool draw_exit(struct exercise_step *step)
+{
+	step->arg[1] = ex_below(ENDINGS);
+	return draw_other(step);
+}
+
 static void run_exit(const struct exercise_step *step)
 {
-	unsigned int i = step->arg[0] % EXERCISE_PROCESSES;
+	static const char *const names[] = { "ends", "is killed", "runs another program" };
+	const unsigned int i = step->arg[0] % EXERCISE_PROCESSES, how = step->arg[1] % ENDINGS;
 
 	if (!i || !model->process[i].pid)
 		return;
-	ex_say("process %u %s", i, step->arg[1] & 1 ? "is killed" : "ends");
-	ex_end_process(i, step->arg[1] & 1);
+	ex_say("process %u %s", i, names[how]);
+	end_process(i, how);
 }
 
 union control {
@@ -233,9 +248,19 @@ static bool receive(struct exercise_step *order)
 	return true;
 }
 
+/* Its mappings are taken down when it has an address space of another program already. */
+static void run_another_program(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	execl("/proc/self/exe", "dmabuf_exercise", "--list-subtests", NULL);
+}
+
 static void serve(void)
 {
-	struct exercise_step order;
+	struct exercise_step order = { };
 
 	while (receive(&order) && order.op != 0xff) {
 		if (order.op == 0xfd)
@@ -244,6 +269,8 @@ static void serve(void)
 			ex_take(&order);
 		send(ex_my()->pair[1], "", 1, MSG_NOSIGNAL);
 	}
+	if (order.op == 0xff && order.arg[0] == EXECS)
+		run_another_program();
 	_exit(IGT_EXIT_SUCCESS);
 }
 
@@ -287,7 +314,7 @@ const struct exercise_op op_exit = {
 	.description = "such a process ends",
 	.weight = 2,
 	.main = true,
-	.draw = draw_other,
+	.draw = draw_exit,
 	.run = run_exit,
 };
 
