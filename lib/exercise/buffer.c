@@ -743,11 +743,40 @@ static bool draw_idle(struct exercise_step *step)
 	return draw_any(step) && !model->idled;
 }
 
+/* Or so long that a driver may move by itself what is used. */
+#define BUSY_NS 100000000
+
+static void write_for_a_while(struct slot *s, unsigned int n)
+{
+	const size_t a_page = ex_page / GRANULE;
+	const bool begun = ex_begin_store();
+	struct timespec start = { };
+
+	ex_blame(s);
+	igt_nsec_elapsed(&start);
+	for (size_t i = 0; igt_nsec_elapsed(&start) < BUSY_NS; i = (i + 1) % a_page) {
+		const struct place p = ex_place_of(s, n * a_page + i);
+
+		ex_must_be(p.addr, p.granule, "read before it is written again");
+		ex_store(s, p);
+	}
+	ex_end_store(begun);
+}
+
 static void run_idle(const struct exercise_step *step)
 {
+	struct slot *s = ex_slot_of(step);
+	unsigned int n = s ? step->arg[3] % s->pages : 0;
+
 	if (!model->buffer || model->idled || ex->ordinary)
 		return;
 	model->idled = true;
+	if (step->arg[1] & 1 && s && s->shared && ex_stores_count() &&
+	    (s->page[n] & (MAPPED | READ | WRITE)) == (MAPPED | READ | WRITE)) {
+		ex_say("mapping %u: page %u is written for a while", step->arg[0] % SLOTS, n);
+		write_for_a_while(s, n);
+		return;
+	}
 	ex_say("nobody does anything for a while");
 	usleep(IDLE_US);
 }
@@ -843,7 +872,7 @@ const struct exercise_op op_pressure = {
 
 const struct exercise_op op_idle = {
 	.name = "idle",
-	.description = "nothing is done for a while",
+	.description = "nothing, or always the same, is done for a while",
 	.weight = 1,
 	.main = true,
 	.draw = draw_idle,
