@@ -89,6 +89,20 @@ static const char *const cases[] = {
 	"alloc:4:0:1,map,store:0:3",
 	"alloc:64,map,store:0:3,others:0:4",
 	"alloc,map,sync:0:2,store,others,sync:0:2",
+	/*
+	 * SYNC: of what mremap() moved, of a part and another process, for reading within one for
+	 * writing, ended by another process, and begun by that which has stores to make
+	 */
+	"alloc:64,map,load,remap:0:0:1,map:2:0:0:32,load:2,fork:1,load@1:1,map@1:3,load@1:3,"
+	"sync,store@1:1,sync:0:1,sync:0:1,store@1:1,store:2,sync@1,"
+	"sync@1,store@1:1,load:1,store@1:3:0:0:1,load:1:0:0:1,sync@1",
+	/* imported twice, and between the ends of that */
+	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
+	/*
+	 * who made it has ended, the kernel is the first to use it, it is written for a while, who
+	 * inherited it runs another program, and others have many
+	 */
+	"alloc:0:0:2,map,store:0:1,map:1,load:1:1,idle:0:1,fork:1,exit:1:2,others:0:3",
 };
 
 static const char *replay;
