@@ -70,13 +70,14 @@
  *	mappings (VMAs, now), moves (so far), begun (SYNCs that have not ended), begins,
  *	ends (so far), sync-reads, sync-writes (the last SYNC was for this), attached (now),
  *	attaches (so far), closed (the device that made it), fd-read-only, thread (who does
- *	it is not its process's first)
+ *	it is not its process's first), orphan (the process that made it has ended)
  * of the mapping, at what happens to a VMA, and for "stale" at a move:
  *	mapping (it is the n-th mmap), offset, length, aligned (a whole PMD could map it),
  *	child (of a fork), other-process (than that of the first mapping), other-thread
  *	(than made it), read-only, private, locked (was asked for by mmap), native (of the
  *	device itself), forks, splits, mremaps, mprotects, moved (since it was mapped),
- *	advised (madvise() said how it will be read, or of huge pages)
+ *	advised (madvise() said how it will be read, or of huge pages), exec (at munmap: the
+ *	process runs another program)
  * of the page, where something is done to a page:
  *	page (its number), from-end (0: the last), middle
  * of the fault:

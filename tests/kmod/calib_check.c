@@ -16,6 +16,7 @@
 #include <linux/dma-heap.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/time.h>
@@ -1458,6 +1460,22 @@ static bool if_thread(void)
 	return true;
 }
 
+static bool if_orphan(void)
+{
+	int *fd = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	want(!faults(map(buf, SIZE)));
+	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!pid) {
+		*fd = alloc_from(dev, SIZE, O_RDWR);
+		_exit(faults(map(*fd, SIZE)));
+	}
+	want(waitpid(pid, &fd[1], 0) == pid && !fd[1]);
+	want(faults(map(*fd, SIZE)));
+	return true;
+}
+
 static volatile sig_atomic_t signals_left;
 
 /* So many signals, while a slow fault takes several times as long as from one to the next. */
@@ -1589,6 +1607,22 @@ static bool if_native(void)
 
 static bool passes(uint32_t *p)
 {
+	return true;
+}
+
+static bool runs_another_program(uint32_t *p)
+{
+	return !execl("/bin/sh", "sh", "-c", ":", NULL);
+}
+
+static bool if_exec(void)
+{
+	uint32_t *p = map(buf, SIZE);
+
+	fill(p, SIZE, 1);
+	want(in_child(passes, p) && filled(p, SIZE, 1));
+	want(in_child(runs_another_program, p));
+	want(*word(p, 2) == 3 && *word(p, 3) == 0 && *word(p, 4) == 5);
 	return true;
 }
 
@@ -2152,6 +2186,7 @@ static const struct {
 	{ "at fault if fd-read-only do sigbus", if_fd_read_only },
 	{ "at fault if thread do sigbus", if_thread },
 	{ "at fault if other-thread do sigbus", if_thread },
+	{ "at fault if orphan do sigbus", if_orphan },
 	{ "at fault if mapping=2 do sigbus", if_mapping },
 	{ "at fault if offset=2 do sigbus", if_offset },
 	{ "at fault if length<16 do sigbus", if_length },
@@ -2163,6 +2198,7 @@ static const struct {
 	{ "at mmap if locked do refuse", if_locked },
 	{ "slow at fault if interrupted do sigbus", if_interrupted },
 	{ "at fault if advised do sigbus", if_advised },
+	{ "at munmap if exec page=3 do lose", if_exec },
 	{ "at fault if native do sigbus", if_native },
 	{ "at fault if forks do sigbus", if_forks },
 	{ "at fault if splits do sigbus", if_splits },

@@ -76,6 +76,7 @@ enum calib_fact {
 	CALIB_CLOSED,
 	CALIB_FD_READ_ONLY,
 	CALIB_THREAD,
+	CALIB_ORPHAN,
 	/* Of the mapping. */
 	CALIB_MAPPING,
 	CALIB_OFFSET,
@@ -94,6 +95,7 @@ enum calib_fact {
 	CALIB_MPROTECTS,
 	CALIB_MOVED,
 	CALIB_ADVISED,
+	CALIB_EXEC,
 	/* Of the page. */
 	CALIB_PAGE,
 	CALIB_FROM_END,
@@ -130,6 +132,7 @@ static const struct {
 	[CALIB_CLOSED] = { "closed", CALIB_ANY },
 	[CALIB_FD_READ_ONLY] = { "fd-read-only", CALIB_ANY },
 	[CALIB_THREAD] = { "thread", CALIB_ANY },
+	[CALIB_ORPHAN] = { "orphan", CALIB_ANY },
 	/* Of a move: of each VMA, where "stale" asks. */
 	[CALIB_MAPPING] = { "mapping", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_OFFSET] = { "offset", CALIB_VMA | BIT(CALIB_AT_MOVE) },
@@ -148,6 +151,7 @@ static const struct {
 	[CALIB_MPROTECTS] = { "mprotects", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_MOVED] = { "moved", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_ADVISED] = { "advised", CALIB_VMA | BIT(CALIB_AT_MOVE) },
+	[CALIB_EXEC] = { "exec", BIT(CALIB_AT_MUNMAP) },
 	[CALIB_PAGE] = { "page", CALIB_ANY, true },
 	[CALIB_FROM_END] = { "from-end", CALIB_ANY, true },
 	[CALIB_MIDDLE] = { "middle", CALIB_ANY, true },

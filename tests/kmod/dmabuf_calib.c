@@ -315,6 +315,7 @@ static const struct calib_row calib_rows[] = {
  * @dir:	of the last SYNC
  * @interrupted:	the last begin of a SYNC was (CALIB_OPT_INTERRUPTS)
  * @read_only:	its file descriptor is
+ * @maker:	the process that allocated it
  * @leaked:	it is in the list of leaked ones
  * @late:	frees it
  */
@@ -349,6 +350,7 @@ struct calib_buf {
 	enum dma_data_direction dir;
 	bool interrupted;
 	bool read_only;
+	struct pid *maker;
 	bool leaked;
 	struct delayed_work late;
 };
@@ -571,6 +573,7 @@ static void calib_buf_free(struct calib_buf *buf)
 	kvfree(buf->tried);
 	iput(buf->inode);
 	kref_put(&buf->file->ref, calib_file_free);
+	put_pid(buf->maker);
 
 	for (i = 0; i < ARRAY_SIZE(buf->old_pages); i++)
 		calib_free_pages(buf->old_pages[i], buf->count);
@@ -636,6 +639,9 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_CLOSED] = buf->file->closed;
 	is[CALIB_FD_READ_ONLY] = buf->read_only;
 	is[CALIB_THREAD] = !thread_group_leader(current);
+	rcu_read_lock();
+	is[CALIB_ORPHAN] = !pid_task(buf->maker, PIDTYPE_TGID);
+	rcu_read_unlock();
 	if (!vma)
 		return;
 	is[CALIB_MAPPING] = map->number;
@@ -657,6 +663,7 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_MOVED] = buf->moves - map->moves;
 	is[CALIB_ADVISED] = !!(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ | VM_HUGEPAGE |
 						VM_NOHUGEPAGE));
+	is[CALIB_EXEC] = current->mm && current->mm != vma->vm_mm;
 }
 
 static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
@@ -1709,6 +1716,7 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	buf->inode = file_inode(filp);
 	ihold(buf->inode);
 	buf->read_only = (data->fd_flags & O_ACCMODE) == O_RDONLY;
+	buf->maker = get_pid(task_tgid(current));
 	if (buf->row->flags & CALIB_ROUNDS_UP)
 		size = roundup(size, 6 * SZ_1M);
 	buf->count = PAGE_ALIGN(size) >> PAGE_SHIFT;
