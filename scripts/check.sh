@@ -18,8 +18,8 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
   --source     also kernels that are built from source, which takes long the first
                time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2
   --all-machines
-               on arm64 every subtest, on 6.12 and 7.2, without and behind an IOMMU; else
-               those that tell most, on 7.2
+               on arm64 every subtest, on 6.12 and 7.2, without and behind an IOMMU, else
+               those that tell most, on 7.2; and armhf, on 7.2
   --mutants    also 50 violators drawn at random, with the date as the seed, none of
                which may survive
   --kernel-patches
@@ -619,6 +619,8 @@ if [ -n "$lab" ]; then
 			check "arm64, $suite, behind an IOMMU: what fails is known" $run --arch arm64 --iommu \
 				--kernel "debian:$suite" -o "$work/iommu-$suite"
 		done
+		check 'armhf: what fails of its drivers is known' $run --arch armhf --kernel debian:sid \
+			-o "$work/armhf"
 	fi
 
 	# One dynamic subtest, by hand.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The map of all implementations, docs/exporters.md: exporters-map.py RESULTS[:iommu]...
+"""The map of all implementations, docs/exporters.md: exporters-map.py [--add] RESULTS[:iommu]...
 
-RESULTS are folders of runs; ":iommu" behind one of --iommu. Of each line of
+RESULTS are folders of runs; ":iommu" behind one of --iommu. --add: beside what the map has. Of each line of
 docs/exporters.table it says by which exporters and on which kernels it was judged, which
 clauses were seen broken and which held; or, where no run did, whether lib/exporters/ has an
 entry for it, which check-abi.py compares with the kernel's headers, or why there is none."""
@@ -19,12 +19,21 @@ clauses = set(re.findall(r'^### ([A-Z]+)$', (top / 'docs/contract.md').read_text
 drivers = (top / 'lib/exporters/drm_drivers.c').read_text()
 entries = set(re.findall(r'\.(?:driver|name) = "([^"]*)"', drivers))
 
+old = {}    # (what, source) -> exporters, where, broken, held, of the map as it is
+if sys.argv[1] == '--add':
+    del sys.argv[1]
+    for line in (top / 'docs/exporters.md').read_text().splitlines():
+        row = [word.strip() for word in line.strip('|').split(' | ')]
+        if line.startswith('| ') and len(row) == 6 and row[3]:
+            split = [row[2].split(', '), row[3].split(', '), row[4].split(), row[5].split()]
+            old[row[0], row[1].strip('`')] = [set(words) - {'-'} for words in split]
+
 runs = []    # (release arch, exporter -> broken clauses, exporter -> held clauses)
 for arg in sys.argv[1:]:
     path, _, iommu = arg.partition(':')
     folder = pathlib.Path(path)
     uname = (folder / 'uname.txt').read_text().split()
-    arch = {'aarch64': 'arm64'}.get(uname[-1], uname[-1])
+    arch = {'aarch64': 'arm64', 'armv7l': 'armhf'}.get(uname[-1], uname[-1])
     where = f"{re.match('[0-9.]*[0-9]', uname[2])[0]} {arch}{' iommu' if iommu else ''}"
     broken, held = {}, {}
     for case in ET.parse(folder / 'junit.xml').getroot().iter('testcase'):
@@ -50,7 +59,7 @@ for line in (top / 'docs/exporters.table').read_text().splitlines():
     if line.startswith('#'):
         continue
     what, source, names, place, why = [word.strip() for word in f'{line} '.split(' | ')]
-    seen, bad, good, on = set(), set(), set(), set()
+    seen, on, bad, good = old.get((what, source), (set(), set(), set(), set()))
     for where, broken, held in runs:
         if not names or not re.search(place, where):
             continue
