@@ -77,22 +77,24 @@ void dmabuf_touch(void *addr, size_t length)
 void *gup_kept_page(void)
 {
 	const size_t page = page_size();
-	static void *p;
-	int fd = -1;
+	static void *secret;
+	void *p;
 
-	if (p)
-		return p;
+	if (!secret) {
+		int fd = -1;
+
 #ifdef SYS_memfd_secret	/* not on 32-bit ARM */
-	fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+		fd = syscall(SYS_memfd_secret, O_CLOEXEC);
 #endif
-	p = MAP_FAILED;
-	if (fd >= 0 && !ftruncate(fd, page))
-		p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (fd >= 0)
-		close(fd);
-	if (p == MAP_FAILED)
-		p = proc_core_pfnmap();
-	dmabuf_require(p, "neither memfd_secret() nor [vvar] gives memory that get_user_pages must refuse");
+		secret = MAP_FAILED;
+		if (fd >= 0 && !ftruncate(fd, page))
+			secret = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	/* Of the core's, a child may have none that its parent has. */
+	p = secret != MAP_FAILED ? secret : proc_core_pfnmap();
+	dmabuf_require(p, "neither memfd_secret() nor [vvar] nor perf gives memory that get_user_pages must refuse");
 	return p;
 }
 

@@ -98,8 +98,9 @@ const char *gup_clause(const struct gup_user *user, enum page_state state);
  *
  * A page that the core kernel keeps from get_user_pages while the CPU may use it:
  * what succeeds on it copies. It is secret memory (memfd_secret(2): Linux 5.14, on
- * by default since 6.5; not on 32-bit ARM), which can be read and written; else [vvar],
- * which can be read. Skips if there is neither.
+ * by default since 6.5; not on 32-bit ARM), which can be read and written; else
+ * proc_core_pfnmap(), which can be read. Skips if there is neither. A child of fork() asks
+ * again.
  */
 void *gup_kept_page(void);
 

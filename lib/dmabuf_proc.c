@@ -2,8 +2,10 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/perf_event.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
@@ -104,6 +106,21 @@ bool proc_has_special_entries(void)
 #endif
 }
 
+/* A page of a counter that counts nothing, mapped: VM_PFNMAP on Linux 7.2 (map_range()). */
+static void *map_perf_page(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_DUMMY, .size = sizeof(attr),
+		.exclude_kernel = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
 void *proc_core_pfnmap(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
@@ -113,13 +130,19 @@ void *proc_core_pfnmap(void)
 
 	/* [vvar]; the part of it that Linux 7.2 maps is [vvar_vclock]. */
 	while (f && !found && fgets(line, sizeof(line), f))
-		if (strstr(line, "[vvar") && sscanf(line, "%p-", &start) == 1 &&
-		    read_vma(start, &vma) &&
-		    (proc_vma_has(&vma, "pf") ||
-		     (!proc_has_special_entries() && proc_vma_has(&vma, "io"))))
+		if ((strstr(line, "[vvar") || strstr(line, "[perf_event]")) &&
+		    sscanf(line, "%p-", &start) == 1 && read_vma(start, &vma) &&
+		    proc_vma_has(&vma, "pf"))
 			found = start;
 	if (f)
 		fclose(f);
+	if (!found) {
+		start = map_perf_page();
+		if (start && read_vma(start, &vma) && proc_vma_has(&vma, "pf"))
+			found = start;
+		else if (start)
+			munmap(start, page_size());
+	}
 	return found;
 }
 

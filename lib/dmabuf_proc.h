@@ -55,9 +55,8 @@ bool proc_has_special_entries(void);
  * proc_core_pfnmap:
  *
  * A read-only mapping of at least a page that the core kernel, not a driver,
- * made VM_PFNMAP: the vDSO's data. Something to prove GUP users on. (Where nobody takes
- * entries for pages behind the VMA's back, VM_IO keeps it from them as well.) NULL if
- * there is none.
+ * made VM_PFNMAP: the vDSO's data, or a page of perf's, which children do not inherit.
+ * Something to prove GUP users on. NULL if there is none.
  */
 void *proc_core_pfnmap(void);
 
