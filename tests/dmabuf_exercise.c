@@ -99,10 +99,10 @@ static const char *const cases[] = {
 	/* imported twice, and between the ends of that */
 	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
 	/*
-	 * who made it has ended, the kernel is the first to use it, it is written for a while, who
-	 * inherited it runs another program, and others have many
+	 * who made it has ended, the kernel is the first to use it, it is written while it is mapped
+	 * again and again, who inherited it runs another program, and others have many
 	 */
-	"alloc:0:0:2,map,store:0:1,map:1,load:1:1,idle:0:1,fork:1,exit:1:2,others:0:3",
+	"alloc:16:0:2,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
 };
 
 static const char *replay;

@@ -16,6 +16,7 @@
 #include "dmabuf.h"
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
+#include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
 #include "exporters/drm.h"
@@ -746,35 +747,82 @@ static bool draw_idle(struct exercise_step *step)
 /* Or so long that a driver may move by itself what is used. */
 #define BUSY_NS 100000000
 
-static void write_for_a_while(struct slot *s, unsigned int n)
+/*
+ * Meanwhile other threads map all of it, read and unmap that, and call SYNC: the same page faults
+ * for several, and locks are taken from all sides. What a device has is left alone: for it a
+ * SYNC for reading may drop what the CPU has not written back.
+ */
+static void *map_beside(void *unused)
+{
+	const size_t size = model->pages * ex_page;
+	struct dmabuf buf;
+
+	while (!beside.stop && ex_way_is_open(ex->ways[0], &buf, 0)) {
+		char *p = mmap(NULL, size, PROT_READ, MAP_SHARED, buf.fd, 0);
+
+		if (p == MAP_FAILED)
+			break;
+		dmabuf_touch_reading(p, size);
+		munmap(p, size);
+	}
+	return NULL;
+}
+
+static void *sync_beside(void *unused)
+{
+	const bool imported = model->importer[0].dev >= 0 || model->importer[1].dev >= 0;
+	struct dmabuf buf;
+
+	while (!beside.stop && !imported && ex_way_is_open(ex->ways[0], &buf, 0)) {
+		dmabuf_sync(&buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+		dmabuf_sync(&buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	}
+	return NULL;
+}
+
+/* A bit of each page, and then the next bit. */
+static void write_for_a_while(struct slot *s, bool with_others)
 {
 	const size_t a_page = ex_page / GRANULE;
-	const bool begun = ex_begin_store();
+	static void *(*const others[])(void *) = { map_beside, map_beside, sync_beside };
+	const size_t count = with_others ? sizeof(others) / sizeof(others[0]) : 0;
+	pthread_t thread[sizeof(others) / sizeof(others[0])];
 	struct timespec start = { };
+	bool begun;
 
+	model->synced |= with_others;
+	begun = ex_begin_store();
 	ex_blame(s);
+	beside.stop = false;
+	for (size_t i = 0; i < count; i++)
+		dmabuf_require(!pthread_create(&thread[i], NULL, others[i], NULL), "no thread: %s",
+			       strerror(errno));
 	igt_nsec_elapsed(&start);
-	for (size_t i = 0; igt_nsec_elapsed(&start) < BUSY_NS; i = (i + 1) % a_page) {
-		const struct place p = ex_place_of(s, n * a_page + i);
+	for (size_t i = 0; igt_nsec_elapsed(&start) < BUSY_NS; i++) {
+		const struct place p = ex_place_of(s, i % s->pages * a_page + i / s->pages % a_page);
 
+		if ((s->page[p.n] & (MAPPED | READ | WRITE)) != (MAPPED | READ | WRITE))
+			continue;
 		ex_must_be(p.addr, p.granule, "read before it is written again");
 		ex_store(s, p);
 	}
+	beside.stop = true;
+	for (size_t i = 0; i < count; i++)
+		pthread_join(thread[i], NULL);
 	ex_end_store(begun);
 }
 
 static void run_idle(const struct exercise_step *step)
 {
 	struct slot *s = ex_slot_of(step);
-	unsigned int n = s ? step->arg[3] % s->pages : 0;
 
 	if (!model->buffer || model->idled || ex->ordinary)
 		return;
 	model->idled = true;
-	if (step->arg[1] & 1 && s && s->shared && ex_stores_count() &&
-	    (s->page[n] & (MAPPED | READ | WRITE)) == (MAPPED | READ | WRITE)) {
-		ex_say("mapping %u: page %u is written for a while", step->arg[0] % SLOTS, n);
-		write_for_a_while(s, n);
+	if (step->arg[1] & 1 && s && s->shared && ex_stores_count()) {
+		ex_say("mapping %u is written for a while%s", step->arg[0] % SLOTS,
+		       step->arg[1] & 2 ? ", while threads make others and call SYNC" : "");
+		write_for_a_while(s, step->arg[1] & 2);
 		return;
 	}
 	ex_say("nobody does anything for a while");
@@ -783,7 +831,7 @@ static void run_idle(const struct exercise_step *step)
 
 const struct exercise_op op_alloc = {
 	.name = "alloc",
-	.description = "a buffer is allocated, of some pages, or read-only",
+	.description = "a buffer is allocated, of some pages, or read-only, or by a process that ends",
 	.weight = 30,
 	.main = true,
 	.begins = true,
