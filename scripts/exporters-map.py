@@ -41,7 +41,10 @@ for arg in sys.argv[1:]:
             if e.tag in ('failure', 'error'):
                 clause = e.get('message').split(':')[0]
                 told = re.search(r'does not hold: ([A-Z]+):', e.text or '')
-                broken.setdefault(case.get('name'), set()).add(told[1] if told else clause)
+                clause = told[1] if told else clause
+                # Once a walk has asked for a move, it lays all words at its door.
+                if clause != 'MOVE' or 'exercise' not in case.get('classname'):
+                    broken.setdefault(case.get('name'), set()).add(clause)
     for out in folder.glob('[0-9]*/out.txt'):
         exporter = None
         for line in out.read_text(errors='replace').splitlines():
