@@ -418,7 +418,7 @@ const struct exercise_op op_store = {
 
 const struct exercise_op op_load = {
 	.name = "load",
-	.description = "words are read",
+	.description = "words are read, maybe between SYNC calls",
 	.weight = 30,
 	.needed = true,
 	.draw = ex_draw_access,

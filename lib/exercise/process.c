@@ -311,7 +311,7 @@ const struct exercise_op op_fork = {
 
 const struct exercise_op op_exit = {
 	.name = "exit",
-	.description = "such a process ends",
+	.description = "such a process ends, is killed or runs another program",
 	.weight = 2,
 	.main = true,
 	.draw = draw_exit,
