@@ -10,7 +10,7 @@
  *              may work. If it does, it moves the right bytes and keeps nothing.
  *
  * SUBTEST: mem-%s
- * Description: /proc/PID/mem moves the right bytes, and stops where the mapping does, or is refused.
+ * Description: /proc/PID/mem moves the right bytes, or is refused.
  *
  * SUBTEST: ptrace-%s
  * Description: PTRACE_PEEKDATA and PTRACE_POKEDATA move the right bytes, or are refused.
@@ -28,7 +28,6 @@
 #include "dmabuf.h"
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
-#include "dmabuf_memory.h"
 #include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
@@ -224,51 +223,6 @@ static void *map_accessed(const struct access *a, struct dmabuf *buf,
 	return p;
 }
 
-/*
- * One access to the end of what is mapped and to ordinary memory behind it: the kernel asks the
- * driver for all of that at once (mm/memory.c, __access_remote_vm()), and that knows where the
- * buffer ends, but is to stop where the mapping does.
- */
-#define EDGE 64	/* bytes on both sides */
-#define BEHIND 0x5a
-
-static void stops_at_its_end(const struct access *a, struct dmabuf *buf,
-			     const struct dmabuf_way *way)
-{
-	const size_t half = buf->size / 2 / page_size() * page_size();
-	char *p = dmabuf_map_filled(buf, way, SEED), copy[2 * EDGE], was[EDGE];
-	void *behind;
-	ssize_t ret;
-	pid_t pid;
-
-	behind = mmap(p + half, page_size(), PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	dmabuf_require(behind != MAP_FAILED, "a part of %s cannot be mapped over: %s",
-		       dmabuf_mapping_name(buf, way), strerror(errno));
-	memset(behind, BEHIND, page_size());
-	memcpy(was, p + half - EDGE, EDGE);
-	dmabuf_stage("reading over the end of a mapping of %s by %s", buf->exporter->name,
-		     a->description);
-	pid = stopped_child();
-	ret = a->read(pid, p + half - EDGE, copy, sizeof(copy));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	if (ret <= 0) {
-		dmabuf_saw("WHOLE", "%s over its end is refused (%s)", a->description, in_words(ret));
-		return;
-	}
-	for (ssize_t i = 0; i < ret; i++) {
-		const char must = i < EDGE ? was[i] : BEHIND;
-
-		dmabuf_must("WHOLE", copy[i] == must,
-			    "%s over the end of a part of %s: byte %zd, %s of it, is read as %#x, and %#x is there\n",
-			    a->description, dmabuf_mapping_name(buf, way), i,
-			    i < EDGE ? "the end" : "in ordinary memory behind the end",
-			    copy[i] & 0xff, must & 0xff);
-	}
-	dmabuf_saw("WHOLE", "%s stops at the end of the mapping", a->description);
-}
-
 static void is_right(const struct access *a, const struct dmabuf_exporter *e,
 		     const struct dmabuf_way *way)
 {
@@ -276,11 +230,6 @@ static void is_right(const struct access *a, const struct dmabuf_exporter *e,
 
 	works_on_ordinary_memory(a, SIZE < a->most ? SIZE : a->most);
 	map_accessed(a, &buf, way);
-	/* Whole words are on one side or the other. */
-	if (a->most < SIZE_MAX)
-		return;
-	dmabuf_part("WHOLE")
-		stops_at_its_end(a, &buf, way);
 }
 
 /* Neither does it keep a page: the buffer moves, and takes the bytes along. */

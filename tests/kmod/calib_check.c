@@ -1129,34 +1129,17 @@ static bool access_to_read_only(bool written)
 	return true;
 }
 
-/* What is read behind the end of a mapping is what is there. */
-static bool access_over_the_end(uint32_t there)
-{
-	uint32_t *p = map(buf, SIZE), two[2];
-
-	fill(p, SIZE, 1);
-	want(mmap(word(p, 8), PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
-	want(mem(two, word(p, 8) - 1, sizeof(two), false));
-	want(two[1] == there);
-	return true;
-}
-
 static bool moving_access(void)
 {
 	want(access_is(1, 2));
 	want(!move());
-	want(access_to_read_only(false) && access_over_the_end(0));
+	want(access_to_read_only(false));
 	return moving();
 }
 
 static bool access_first(void)
 {
 	return access_is(1, 1);
-}
-
-static bool access_beyond(void)
-{
-	return access_over_the_end(9) && access_is(1, 2);
 }
 
 static bool access_pins(void)
@@ -1261,7 +1244,6 @@ static const struct {
 	{ "mkwrite", mkwrite },
 	{ "pinned", pinned },
 	{ "access-first", access_first },
-	{ "access-beyond", access_beyond },
 	{ "access-pins", access_pins },
 	{ "access-writes", access_writes },
 	{ "warn", warn },

@@ -133,7 +133,6 @@ enum calib_when {
 #define CALIB_MKWRITE		BIT_ULL(33)	/* has a vm_ops->pfn_mkwrite */
 #define CALIB_WRITABLE		BIT_ULL(34)	/* entries for writing, where that is allowed */
 #define CALIB_ONE_BLOCK		BIT_ULL(35)	/* of the page allocator, or it warns */
-#define CALIB_ACCESS_BEYOND	BIT_ULL(36)
 
 /**
  * struct calib_row - an exporter
@@ -274,8 +273,6 @@ static const struct calib_row calib_rows[] = {
 	/* Access by another process. */
 	{ "access-first", "WHOLE", "vm_ops->access takes every page for the first",
 	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_FIRST },
-	{ "access-beyond", "WHOLE", "vm_ops->access goes on behind the end of a mapping",
-	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_BEYOND },
 	{ "access-pins", "PIN", "no move after vm_ops->access",
 	  CALIB_FAULT, .flags = CALIB_ACCESS | CALIB_ACCESS_PINS | CALIB_MOVES },
 	{ "access-writes", "RO", "vm_ops->access writes to what is read-only",
@@ -1157,9 +1154,6 @@ static int calib_vm_access(struct vm_area_struct *vma, unsigned long address, vo
 	}
 	if (flags & CALIB_ACCESS_PINS)
 		buf->held = true;
-	/* More may be asked for than is mapped (__access_remote_vm()). */
-	if (!(flags & CALIB_ACCESS_BEYOND))
-		len = min_t(unsigned long, len, vma->vm_end - address);
 	for (; done < len && index < buf->count; index++, offset = 0) {
 		struct page *page = buf->pages[flags & CALIB_ACCESS_FIRST ? 0 : index];
 		enum calib_action action = CALIB_DO_NOTHING;
