@@ -270,7 +270,7 @@ def on_machine(commands, work):
 def main():
     lab = '--no-lab' not in sys.argv
     args = [a for a in sys.argv[1:] if a != '--no-lab']
-    if len(args) != 1:
+    if len(args) != 1 or args[0].startswith('-'):
         sys.exit(__doc__)
     os.chdir(TOP)
     found = []
