@@ -9,7 +9,7 @@ docs/adding-a-device.md says what such a file has in it. Out of all of them come
   asleep         the nodes whose devices are to be suspended before tests
   table          lines for the lab's table of devices
   kmods          modules of the lab's own: the symbol of the driver that needs one, the folder
-                 with its source, the exporters that there are with it
+                 with its source, since when there are which exporters with it
   firmware/      the files that drivers ask for"""
 
 import argparse
@@ -125,7 +125,7 @@ def main():
 			rules.append(f'{base + where:#x} {how} {base + target:#x} {bits:#x}\n')
 		one = device.one
 		if 'kmod' in one:
-			kmods.append(f'{one["symbol"]} {one["kmod"]} {one["exporters"]}\n')
+			kmods.append(f'{one["symbol"]} {one["kmod"]} {one["since"]} {one["exporters"]}\n')
 			one['exporters'] = '-'
 		for i, module in enumerate(device.modules or ['-']):
 			symbol = one['symbol'] if i == 0 else '-'

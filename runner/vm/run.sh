@@ -205,9 +205,9 @@ if [ -n "$registers" ]; then
 	mkdir -p "$stage/usr/lib"
 	cp -r "$tmp/board/firmware" "$stage/usr/lib/"
 	# Modules of ours are built for whatever kernel they can be built for.
-	while IFS=' ' read -r symbol folder exporters; do
+	while IFS=' ' read -r symbol folder from exporters; do
 		grep -qE '^(build|suite)=' "$tmp/kernel" && kernel_has "$symbol" - || continue
-		echo "$symbol - - - - $exporters" >>"$tmp/devices"
+		echo "$symbol - - - $from $exporters" >>"$tmp/devices"
 		extra="$extra
 $("$here/kmod.sh" "$tmp/kernel" "$here/$folder" "$tmp/$folder")" || exit 2
 	done <"$tmp/board/kmods"
