@@ -47,15 +47,7 @@ static int lab_platform_probe(struct platform_device *pdev)
 			return -ENOMEM;
 	}
 	made = platform_device_register_full(&info);
-	if (IS_ERR(made))
-		return PTR_ERR(made);
-	platform_set_drvdata(pdev, made);
-	return 0;
-}
-
-static void lab_platform_remove(struct platform_device *pdev)
-{
-	platform_device_unregister(platform_get_drvdata(pdev));
+	return PTR_ERR_OR_ZERO(made);
 }
 
 static const struct of_device_id lab_platform_of_match[] = {
@@ -65,13 +57,19 @@ static const struct of_device_id lab_platform_of_match[] = {
 
 static struct platform_driver lab_platform_driver = {
 	.probe = lab_platform_probe,
-	.remove = lab_platform_remove,
 	.driver = {
 		.name = "lab-platform",
 		.of_match_table = lab_platform_of_match,
+		.suppress_bind_attrs = true,
 	},
 };
-module_platform_driver(lab_platform_driver);
+
+/* Without an exit it stays, as do the names that it made. */
+static int __init lab_platform_init(void)
+{
+	return platform_driver_register(&lab_platform_driver);
+}
+module_init(lab_platform_init);
 
 MODULE_DESCRIPTION("Platform devices that a device tree describes");
 MODULE_LICENSE("GPL");
