@@ -204,7 +204,7 @@ static void run_load(const struct exercise_step *step)
 	if (!access_by(step, &a))
 		return;
 	/* Who reads says so as well, if anybody does, whatever others have begun. */
-	begun = step->arg[1] / HOWS % 2 && model->synced;
+	begun = step->arg[1] / HOWS % 2 && model->synced && !ex_is_imported();
 	ex_say("mapping %u: %zu times %d bytes are read from page %u on%s%s%s", step->arg[0] % SLOTS,
 	       a.count, GRANULE, nth(&a, 0).n, how_names[a.how],
 	       step->who & EXERCISE_THREAD ? ", by another thread" : "",

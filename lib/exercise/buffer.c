@@ -244,9 +244,8 @@ void ex_judge_freed(void)
 				return;
 		dev |= model->process[i].dev >= 0 && model->process[i].number == model->number;
 	}
-	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i].dev >= 0)
-			return;
+	if (ex_is_imported())
+		return;
 	if (model->handle && dev)
 		return;
 	model->buffer = false;
@@ -289,7 +288,9 @@ static void run_sync(const struct exercise_step *step)
 	const unsigned int d = step->arg[1] % 3;
 	static const char *const names[] = { "both", "reading", "writing" };
 
-	if (!model->buffer)
+	if (!model->buffer ||
+	    (!model->open[d] && ex_is_imported() &&
+	     (model->open[0] || model->open[1] || model->open[2])))
 		return;
 	ex_say("DMA_BUF_IOCTL_SYNC, %s, for %s", model->open[d] ? "end" : "begin", names[d]);
 	if (!ex_sync_cpu((model->open[d] ? DMA_BUF_SYNC_END : DMA_BUF_SYNC_START) | directions[d]))
@@ -393,9 +394,8 @@ static void run_move(const struct exercise_step *step)
 	    ((buf.dev < 0 || !model->handle) && ex->exporter->kind->close_handle))
 		return;
 	/* A device that uses it may keep it where it is. */
-	for (unsigned int i = 0; i < IMPORTERS; i++)
-		if (model->importer[i].dev >= 0)
-			return;
+	if (ex_is_imported())
+		return;
 	ex_say("the exporter moves the buffer%s", racing ? ", while a thread writes" : "");
 	dmabuf_blame(NULL, NULL);
 	if (racing) {
@@ -749,8 +749,7 @@ static bool draw_idle(struct exercise_step *step)
 
 /*
  * Meanwhile other threads map all of it, read and unmap that, and call SYNC: the same page faults
- * for several, and locks are taken from all sides. What a device has is left alone: for it a
- * SYNC for reading may drop what the CPU has not written back.
+ * for several, and locks are taken from all sides.
  */
 static void *map_beside(void *unused)
 {
@@ -770,10 +769,9 @@ static void *map_beside(void *unused)
 
 static void *sync_beside(void *unused)
 {
-	const bool imported = model->importer[0].dev >= 0 || model->importer[1].dev >= 0;
 	struct dmabuf buf;
 
-	while (!beside.stop && !imported && ex_way_is_open(ex->ways[0], &buf, 0)) {
+	while (!beside.stop && !ex_is_imported() && ex_way_is_open(ex->ways[0], &buf, 0)) {
 		dmabuf_sync(&buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 		dmabuf_sync(&buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	}

@@ -154,6 +154,14 @@ struct part ex_part_by(const uint32_t *arg, unsigned int pages)
 	return p;
 }
 
+bool ex_is_imported(void)
+{
+	for (unsigned int i = 0; i < IMPORTERS; i++)
+		if (model->importer[i].dev >= 0)
+			return true;
+	return false;
+}
+
 /* The pages from first on, no more than count, of which each has these bits and no other. */
 unsigned int ex_run_of(const struct slot *s, unsigned int first, unsigned int count,
 		       uint8_t has, uint8_t has_not)

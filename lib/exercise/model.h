@@ -100,6 +100,13 @@ extern unsigned int ex_self;	/* which process this is */
 extern size_t ex_page;		/* bytes in a page */
 extern int ex_pipes[2];		/* this process's own */
 
+/*
+ * Whether a device has it. Then there is one bracket at a time: on a machine that is not coherent
+ * a SYNC to begin drops what the CPU has not written back (dma_sync_sgtable_for_cpu()), which is
+ * what it wrote in another that is open.
+ */
+bool ex_is_imported(void);
+
 /* What is done next: for a message if it fails, and for the story of the walk. */
 void ex_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
