@@ -243,7 +243,9 @@ static void use_once(const void *request)
 		r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
 		munmap(other, used.size);
-	if (!r->e->no_import && dmabuf_import(r->e, used.fd, &importer))
+	/* Which is the same, however it is mapped. */
+	if (r->way == dmabuf_ways[0] && !r->e->no_import &&
+	    dmabuf_import(r->e, used.fd, &importer))
 		dmabuf_release(&importer);
 	dmabuf_close(&used);
 	munmap(p, used.size);
