@@ -34,8 +34,9 @@ it, and leaves igt_runner's layout and junit.xml in results/.
   --host            run on this machine, not in the lab
   --disruptive      with --host: also what disturbs others who use the machine
                     (the lab always does)
-  -t REGEX          run only what matches igt@BINARY@SUBTEST
-  -x REGEX          do not run what matches
+  -t REGEX          run only what matches igt@BINARY@SUBTEST; given more than once,
+                    what matches any of them
+  -x REGEX          do not run what matches; the same
   --fast            only the ten subtests that tell most (tests/fast.txt)
   --shard I/N       of all that run only every Nth, from the Ith on
   --expectations P  what is known of the kernel, by P-fails.txt, P-flakes.txt and
