@@ -126,6 +126,7 @@ static void take_walk(const void *unused)
 {
 	struct timespec start = { 0, 0 };
 
+	igt_nsec_elapsed(&start);
 	exercise_begin(run->exercise, run->seed);
 	for (unsigned int i = 0; i < run->steps; i++) {
 		if (!run->given && run->seconds && since(&start) > run->seconds)
@@ -461,6 +462,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 	if (!given)
 		snprintf(origin, sizeof(origin), " drawn from the seed %llu",
 			 (unsigned long long)seed);
+	igt_nsec_elapsed(&s.start);
 	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
 		unsigned int was;
 
