@@ -288,9 +288,7 @@ static void run_sync(const struct exercise_step *step)
 	const unsigned int d = step->arg[1] % 3;
 	static const char *const names[] = { "both", "reading", "writing" };
 
-	if (!model->buffer ||
-	    (!model->open[d] && ex_is_imported() &&
-	     (model->open[0] || model->open[1] || model->open[2])))
+	if (!model->buffer || (!model->open[d] && ex_is_imported() && ex_is_in_sync()))
 		return;
 	ex_say("DMA_BUF_IOCTL_SYNC, %s, for %s", model->open[d] ? "end" : "begin", names[d]);
 	if (!ex_sync_cpu((model->open[d] ? DMA_BUF_SYNC_END : DMA_BUF_SYNC_START) | directions[d]))
@@ -519,7 +517,7 @@ static void give_up_kept(void)
 /* Others have memory, too: what was given up too early is theirs now. */
 static void others_take(size_t size, unsigned int keep)
 {
-	const bool in_sync = model->open[0] || model->open[1] || model->open[2];
+	const bool in_sync = ex_is_in_sync();
 	static struct slot s;
 	struct dmabuf other;
 

@@ -316,7 +316,7 @@ static bool draw_often(struct exercise_step *step)
 
 static void sync_often(void)
 {
-	if (model->open[0] || model->open[1] || model->open[2])
+	if (ex_is_in_sync())
 		return;
 	ex_say("DMA_BUF_IOCTL_SYNC, begin and end, %d times", OFTEN);
 	for (int i = 0; i < OFTEN; i++)

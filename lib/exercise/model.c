@@ -162,6 +162,11 @@ bool ex_is_imported(void)
 	return false;
 }
 
+bool ex_is_in_sync(void)
+{
+	return model->open[0] || model->open[1] || model->open[2];
+}
+
 /* The pages from first on, no more than count, of which each has these bits and no other. */
 unsigned int ex_run_of(const struct slot *s, unsigned int first, unsigned int count,
 		       uint8_t has, uint8_t has_not)

@@ -107,6 +107,9 @@ extern int ex_pipes[2];		/* this process's own */
  */
 bool ex_is_imported(void);
 
+/* Whether a bracket is open. */
+bool ex_is_in_sync(void);
+
 /* What is done next: for a message if it fails, and for the story of the walk. */
 void ex_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
