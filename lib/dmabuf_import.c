@@ -48,11 +48,10 @@ bool dmabuf_import(const struct dmabuf_exporter *e, int fd, struct dmabuf_import
 
 void dmabuf_release(struct dmabuf_importer *importer)
 {
-	struct drm_gem_close close_it = { .handle = importer->handle };
 	int err = errno;
 
 	if (importer->handle)
-		drmIoctl(importer->dev, DRM_IOCTL_GEM_CLOSE, &close_it);
+		drmCloseBufferHandle(importer->dev, importer->handle);
 	if (importer->dev >= 0)
 		close(importer->dev);
 	importer->handle = 0;
