@@ -105,7 +105,7 @@ static void end_try(void)
 
 const char *dmabuf_private_kills(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	static const char like[] = "a load from a private mapping, and the end";
+	static const char like[] = "a load from, and the end of, a private mapping";
 	const char *name = dmabuf_mapping_name(buf, way), *why;
 	volatile char *p;
 	bool known;
