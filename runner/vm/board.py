@@ -95,19 +95,20 @@ def main():
 	# PCI's are the numbers of its buses, of which the machine has one.
 	streams = itertools.count(0x1000)
 	for device in [Device(f) for f in sorted(args.files)]:
-		def reg(match):
-			offset, size = int(match[1], 0), int(match[2], 0)
+		def address(match, size=1):
+			offset = int(match[1], 0)
 			if offset + size > device.number('registers'):
 				sys.exit(f'{device.path}: {match[0]} is not in its registers')
-			return f'0 {base + offset:#x} 0 {size:#x}'
+			return f'{base + offset:#x}'
+
+		def reg(match):
+			size = int(match[2], 0)
+			return f'0 {address(match, size)} 0 {size:#x}'
 
 		def irq(match):
 			if int(match[1]) >= device.number('interrupts'):
 				sys.exit(f'{device.path}: {match[0]} is not one of its interrupts')
 			return f'0 {interrupt + int(match[1])} 4'
-
-		def address(match):
-			return f'{base + int(match[1], 0):#x}'
 
 		node = re.sub(r'\bAT\(\s*(\w+)\s*\)', lambda match: f'0 {address(match)}', device.node)
 		node = re.sub(r'\bREG\(\s*(\w+)\s*,\s*(\w+)\s*\)', reg, node)
