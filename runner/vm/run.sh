@@ -313,8 +313,8 @@ tee_pid=$!
 
 # Seconds of self-tests and of patching that judge no mapping, and of translating
 # again, for TCG, what each process maps elsewhere; and what tests write to the
-# kernel's log is to be there in full.
-append="console=$console $append quiet panic=-1 printk.devkmsg=on norandmaps mitigations=off cryptomgr.notests
+# kernel's log is to be there in full. Memory that plays registers is not the kernel's.
+append="console=$console $append${registers:+ mem=$(((registers - memory_base) >> 20))M} quiet panic=-1 printk.devkmsg=on norandmaps mitigations=off cryptomgr.notests
 	initcall_blacklist=init_encrypted,crypto_kdf108_init,jent_mod_init$parameters"
 
 IFS='
