@@ -98,11 +98,14 @@ static const char *const cases[] = {
 	"sync@1,store@1:1,load:1,store@1:3:0:0:1,load:1:0:0:1,sync@1",
 	/* imported twice, and between the ends of that */
 	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
+	/* what was mapped once is mapped again, whatever was done between */
+	"alloc,map,unmap,map,unmap,import,release,map,unmap,sync:0:1,sync:0:1,map,unmap,sync:0:2,"
+	"sync:0:2,map,unmap,move,map,load,unmap,close:0:4,map",
 	/*
-	 * who made it has ended, the kernel is the first to use it, it is written while it is mapped
+	 * who made it and mapped it has ended, the kernel is the first to use it, it is written while it is mapped
 	 * again and again, who inherited it runs another program, and others have many
 	 */
-	"alloc:16:0:2,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
+	"alloc:16:0:6,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
 };
 
 static const char *replay;

@@ -36,7 +36,7 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
-	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 : 0);
+	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 4 * ex_below(2) : 0);
 	return true;
 }
 
@@ -67,9 +67,9 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 
 /*
  * The same, by a process that has ended then: its file descriptors are ours, and all that is
- * left of it.
+ * left of it. It may have used the buffer.
  */
-static bool allocate_elsewhere(size_t size, bool read_only, struct dmabuf *buf)
+static bool allocate_elsewhere(size_t size, bool read_only, bool use, struct dmabuf *buf)
 {
 	pid_t pid;
 	int status;
@@ -82,6 +82,8 @@ static bool allocate_elsewhere(size_t size, bool read_only, struct dmabuf *buf)
 		if (!allocate(size, read_only, buf))
 			_exit(errno);
 		model->given = buf->fd;
+		if (use)
+			ex_use_first(buf);
 		close(buf->dev);
 		_exit(0);
 	}
@@ -191,11 +193,15 @@ static void run_alloc(const struct exercise_step *step)
 		return;
 	if (size > MOST_BYTES)
 		size = MOST_BYTES / ex_page * ex_page;
-	ex_say("a buffer of %zu pages%s%s%s", size / ex_page,
+	ex_say("a buffer of %zu pages%s%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
+	       (step->arg[2] & 6) == 6 ? " and had used it" : "",
 	       step->arg[2] & 1 ? ", and another one" : "");
-	if (!(step->arg[2] & 2 ? allocate_elsewhere : allocate)(size, read_only, &buf)) {
+	model->made.length = 0;
+	model->first_write = 0;
+	if (step->arg[2] & 2 ? !allocate_elsewhere(size, read_only, step->arg[2] & 4, &buf) :
+	    !allocate(size, read_only, &buf)) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
 		return;
@@ -216,6 +222,7 @@ static void run_alloc(const struct exercise_step *step)
 	model->synced = false;
 	memset(model->open, 0, sizeof(model->open));
 	memset(model->write, 0, model->pages * (ex_page / GRANULE) * sizeof(model->write[0]));
+	model->write[0] = model->first_write;
 	ex_my()->fd[0] = buf.fd;
 	ex_my()->dev = buf.dev;
 	ex_my()->number = model->number;

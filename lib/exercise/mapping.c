@@ -2,6 +2,7 @@
 /*
  * Steps that make mappings, change them and take them away.
  */
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 
 #include "dmabuf.h"
@@ -159,6 +160,80 @@ static void fill_part(struct slot *s, struct part p)
 		ex_forget(s);
 }
 
+static void keep_made(const struct request *r)
+{
+	model->made.length = r->length;
+	model->made.offset = r->offset;
+	model->made.prot = r->prot;
+	model->made.flags = r->flags & (MAP_SHARED | MAP_PRIVATE);
+	model->made.mode = fcntl(r->buf.fd, F_GETFL) & O_ACCMODE;
+}
+
+void ex_use_first(const struct dmabuf *buf)
+{
+	char *p;
+	const struct request r = {
+		.way = ex->ways[0], .buf = *buf, .length = buf->size, .flags = MAP_SHARED,
+		.prot = buf->read_only ? PROT_READ : PROT_READ | PROT_WRITE, .result = &p,
+	};
+
+	if (ex->exporter->imports)
+		return;
+	ask_for(&r);
+	if (p == MAP_FAILED)
+		return;
+	keep_made(&r);
+	if (buf->read_only)
+		return;
+	model->first_write = ++model->writes;
+	ex_put(p, 0, model->first_write);
+}
+
+static bool is_mapped_anywhere(void)
+{
+	for (unsigned int i = 0; i < EXERCISE_PROCESSES; i++)
+		for (unsigned int j = 0; j < SLOTS && model->process[i].pid; j++)
+			if (model->process[i].slot[j].addr)
+				return true;
+	return false;
+}
+
+/*
+ * Which mappings an exporter makes is its own business, and how many. But what it has made once
+ * of a buffer it makes again while nobody else uses it: it is not mapped, no device has it, no
+ * SYNC is open. It may be busy for a while, or out of something.
+ */
+static void judge_refusal(const struct request *r, int error)
+{
+	static const int for_a_while[] = { EAGAIN, EBUSY, EINTR, ENOMEM, ENOSPC, ENOBUFS };
+	struct request again = *r;
+	char *p;
+
+	if (!model->made.length || is_mapped_anywhere() || ex_is_imported() || ex_is_in_sync() ||
+	    (fcntl(r->buf.fd, F_GETFL) & O_ACCMODE) != model->made.mode)
+		return;
+	if (r->length != model->made.length || r->offset != model->made.offset ||
+	    r->prot != model->made.prot || r->flags != model->made.flags) {
+		again.addr = NULL;
+		again.length = model->made.length;
+		again.offset = model->made.offset;
+		again.prot = model->made.prot;
+		again.flags = model->made.flags;
+		again.result = &p;
+		ask_for(&again);
+		error = errno;
+		if (p != MAP_FAILED) {
+			munmap(p, model->made.length);
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof(for_a_while) / sizeof(for_a_while[0]); i++)
+		if (error == for_a_while[i])
+			return;
+	dmabuf_violation(ex_contents_clause(), "%zu bytes at offset %#llx were mapped before, and now that nobody else uses the buffer that is refused: %s\n",
+			 model->made.length, (long long)model->made.offset, strerror(error));
+}
+
 static void run_map(const struct exercise_step *step)
 {
 	struct slot *s = &ex_my()->slot[step->arg[0] % SLOTS], *over;
@@ -254,8 +329,12 @@ static void run_map(const struct exercise_step *step)
 		} else if (place) {
 			munmap(place, r.length + guard);
 		}
+		if (r.way == ex->ways[0] && !ex->exporter->imports)
+			judge_refusal(&r, err);
 		return;
 	}
+	if (r.way == ex->ways[0] && !model->made.length)
+		keep_made(&r);
 	dmabuf_must("WHOLE", ex->ordinary ||
 		    r.offset + r.length <= (model->size + ex_page - 1) / ex_page * ex_page,
 		    "a mapping of %zu bytes at offset %#llx was made, and the buffer has %zu bytes\n%s\n",
@@ -373,6 +452,10 @@ static void map_often(unsigned int page)
 		ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 	}
 	ex_shared->counts.mappings += count;
+	/* One is cut in two while there are many, if it may be. */
+	if (count && model->pages > 1)
+		munmap(addr[0] + model->pages / 2 * ex_page,
+		       r.length - model->pages / 2 * ex_page);
 	while (count--)
 		munmap(addr[count], r.length);
 }

@@ -72,6 +72,11 @@ struct model {
 	size_t size;
 	unsigned int pages;
 	unsigned int moves;
+	struct {		/* the first mapping of its fd */
+		size_t length;	/* 0: there was none */
+		off_t offset;
+		int prot, flags, mode;	/* mode: the accesses that the fd was for */
+	} made;
 	bool synced;		/* SYNC was called, or a device came: stores go in brackets */
 	bool open[3];		/* brackets, by direction */
 	struct dmabuf_importer importer[IMPORTERS];
@@ -82,6 +87,7 @@ struct model {
 	bool deaf[8];		/* GUP users that say nothing of this exporter */
 	char why[256];		/* the last mapping that was asked for in vain */
 	uint32_t writes;	/* so far: each has a number */
+	uint32_t first_write;	/* of who made the buffer and has ended; 0: none */
 	struct process process[EXERCISE_PROCESSES];
 	uint32_t write[MOST_BYTES / GRANULE];	/* the last of each granule; 0: unknown */
 };
@@ -217,9 +223,11 @@ void ex_drop_all(void);
 
 /*
  * mapping.c: it goes; all that is known is compared in a mapping of the file descriptor that
- * is made for it, if one can be; a way in leads to the buffer, which is filled in.
+ * is made for it, if one can be; a way in leads to the buffer, which is filled in. Who makes a
+ * buffer and then ends may map it and write its first granule.
  */
 void ex_forget(struct slot *s);
+void ex_use_first(const struct dmabuf *buf);
 void ex_compare_afresh(void);
 bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned int fd);
 bool ex_draw_slot_part(struct exercise_step *step);
