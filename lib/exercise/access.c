@@ -249,27 +249,44 @@ static void run_store(const struct exercise_step *step)
 			ex_load(a.s, nth(&a, i));
 }
 
-/* Threads on one page at the same time, each with a granule of its own. */
+/*
+ * Threads on the same pages at the same time, each with granules of its own; one of them may
+ * have the kernel store for it.
+ */
 #define THREADS 4
 #define ROUNDS 32
 
 static struct {
 	struct slot *s;
-	struct place place[THREADS];
-	uint32_t first;
+	unsigned int page, pages;	/* of the mapping; round after round the next one */
+	unsigned int granule;		/* of a page, of the first thread */
+	bool by_kernel;			/* the first */
+	uint32_t number;		/* of its first write */
 	pthread_barrier_t barrier;
 } together;
 
 static void *use_together(void *arg)
 {
-	const unsigned int i = (uintptr_t)arg;
-	const struct place p = together.place[i];
+	const unsigned int i = (uintptr_t)arg, a_page = ex_page / GRANULE;
 
 	pthread_barrier_wait(&together.barrier);
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		uint32_t number = together.first + i * ROUNDS + round;
+		const struct place p =
+			ex_place_of(together.s, (together.page + round % together.pages) * a_page +
+						(together.granule + i) % a_page);
+		uint32_t number = together.number + i * ROUNDS + round;
+		char copy[GRANULE];
 
-		ex_put(p.addr, p.granule, number);
+		if (together.by_kernel && !i) {
+			ex_put(copy, p.granule, number);
+			dmabuf_must(ex_contents_clause(),
+				    write(ex_pipes[1], copy, GRANULE) == GRANULE &&
+				    read(ex_pipes[0], p.addr, GRANULE) == GRANULE,
+				    "read() from a pipe into page %u of the mapping, which other threads use, fails: %s\n%s\n",
+				    p.n, strerror(errno), proc_evidence(p.addr));
+		} else {
+			ex_put(p.addr, p.granule, number);
+		}
 		model->write[p.granule] = number;
 		ex_must_be(p.addr, p.granule, "read by the thread that wrote it");
 	}
@@ -284,21 +301,25 @@ static void run_together(const struct exercise_step *step)
 	unsigned int n;
 	bool begun;
 
-	if (!s || !ex_stores_count())
+	if (!s || !ex_stores_count() || !s->shared)
 		return;
 	n = step->arg[3] % s->pages;
-	if ((s->page[n] & (MAPPED | READ | WRITE)) != (MAPPED | READ | WRITE) || !s->shared)
+	together.s = s;
+	together.page = n;
+	together.pages = ex_run_of(s, n, step->arg[4] & 1 && s->pages - n > ROUNDS ? ROUNDS :
+					 step->arg[4] & 1 ? s->pages - n : 1,
+				   MAPPED | READ | WRITE, 0);
+	if (!together.pages)
 		return;
+	together.by_kernel = step->arg[1] / (THREADS - 1) % 2;
+	together.granule = step->arg[2];
+	together.number = model->writes + 1;
+	model->writes += count * ROUNDS;
 	ex_blame(s);
-	ex_say("mapping %u: %u threads write to page %u at once", step->arg[0] % SLOTS, count, n);
+	ex_say("mapping %u: %u threads write to %u pages from page %u on at once%s", step->arg[0] % SLOTS,
+	       count, together.pages, n, together.by_kernel ? ", one of them by the kernel" : "");
 	begun = ex_begin_store();
 	ex_blame(s);
-	together.s = s;
-	together.first = model->writes + 1;
-	model->writes += count * ROUNDS;
-	for (unsigned int i = 0; i < count; i++)
-		together.place[i] = ex_place_of(s, n * (ex_page / GRANULE) +
-						(step->arg[2] + i) % (ex_page / GRANULE));
 	pthread_barrier_init(&together.barrier, NULL, count);
 	for (unsigned int i = 0; i < count; i++)
 		dmabuf_require(!pthread_create(&thread[i], NULL, use_together, (void *)(uintptr_t)i),
@@ -306,7 +327,8 @@ static void run_together(const struct exercise_step *step)
 	for (unsigned int i = 0; i < count; i++)
 		pthread_join(thread[i], NULL);
 	pthread_barrier_destroy(&together.barrier);
-	s->page[n] |= TOUCHED_PAGE;
+	for (unsigned int i = 0; i < together.pages; i++)
+		s->page[n + i] |= TOUCHED_PAGE;
 	ex_end_store(begun);
 }
 
@@ -427,7 +449,7 @@ const struct exercise_op op_load = {
 
 const struct exercise_op op_together = {
 	.name = "together",
-	.description = "threads write to a page at once",
+	.description = "threads write to pages at once",
 	.weight = 6,
 	.draw = ex_draw_access,
 	.run = run_together,
