@@ -401,9 +401,12 @@ static void rename_slots(struct shrink *s, struct walk *walk)
 	}
 }
 
+/* All of it, or the end, where it broke. */
+#define STORY 32
+
 static void tell_story(const struct walk *walk, enum igt_log_level level)
 {
-	for (unsigned int i = 0; i < walk->count && i < 32; i++) {
+	for (unsigned int i = walk->count > STORY ? walk->count - STORY : 0; i < walk->count; i++) {
 		const char *said = exercise_said(i);
 
 		igt_log(IGT_LOG_DOMAIN, level, "  %u. %s\n", i + 1, said[0] ? said : "(nothing)");
