@@ -145,6 +145,9 @@ static void begin_bystander(void)
 {
 	char *p;
 
+	/* It outlives a buffer of which all was given up piece by piece. */
+	if (bystander.addr)
+		return;
 	if (!allocate(BYSTANDER_PAGES * ex_page, false, &bystander.buf))
 		return;
 	p = map_bystander();
