@@ -249,12 +249,9 @@ void ex_judge_freed(void)
 		for (unsigned int j = 0; j < FDS; j++)
 			if (model->process[i].fd[j] >= 0)
 				return;
-		for (unsigned int j = 0; j < SLOTS; j++)
-			if (model->process[i].slot[j].addr)
-				return;
 		dev |= model->process[i].dev >= 0 && model->process[i].number == model->number;
 	}
-	if (ex_is_imported())
+	if (ex_is_mapped() || ex_is_imported())
 		return;
 	if (model->handle && dev)
 		return;
@@ -663,6 +660,7 @@ static void unmap_all(void)
 	for (unsigned int i = 0; i < SLOTS; i++)
 		if (ex_my()->slot[i].addr)
 			ex_forget(&ex_my()->slot[i]);
+	ex_forget_many();
 }
 
 /*

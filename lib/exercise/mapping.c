@@ -189,15 +189,6 @@ void ex_use_first(const struct dmabuf *buf)
 	ex_put(p, 0, model->first_write);
 }
 
-static bool is_mapped_anywhere(void)
-{
-	for (unsigned int i = 0; i < EXERCISE_PROCESSES; i++)
-		for (unsigned int j = 0; j < SLOTS && model->process[i].pid; j++)
-			if (model->process[i].slot[j].addr)
-				return true;
-	return false;
-}
-
 /*
  * Which mappings an exporter makes is its own business, and how many. But what it has made once
  * of a buffer it makes again while nobody else uses it: it is not mapped, no device has it, no
@@ -209,7 +200,7 @@ static void judge_refusal(const struct request *r, int error)
 	struct request again = *r;
 	char *p;
 
-	if (!model->made.length || is_mapped_anywhere() || ex_is_imported() || ex_is_in_sync() ||
+	if (!model->made.length || ex_is_mapped() || ex_is_imported() || ex_is_in_sync() ||
 	    (fcntl(r->buf.fd, F_GETFL) & O_ACCMODE) != model->made.mode)
 		return;
 	if (r->length != model->made.length || r->offset != model->made.offset ||
@@ -385,89 +376,127 @@ static bool draw_often(struct exercise_step *step)
 {
 	bool drawn = ex_draw_owner(step);
 
-	step->arg[1] = ex_below(2);
+	step->arg[1] = ex_below(3);
 	step->arg[3] = drawn ? ex_below(model->pages) : 0;
 	return drawn;
 }
-
-/* The same so often that some count, some list or some space of the exporter has an end. */
-#define OFTEN 24
 
 static void sync_often(void)
 {
 	if (ex_is_in_sync())
 		return;
-	ex_say("DMA_BUF_IOCTL_SYNC, begin and end, %d times", OFTEN);
-	for (int i = 0; i < OFTEN; i++)
+	ex_say("DMA_BUF_IOCTL_SYNC, begin and end, %d times", MANY);
+	for (int i = 0; i < MANY; i++)
 		if (!ex_sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW) ||
 		    !ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW))
 			return;
 	model->synced = true;
 }
 
-static void map_often(unsigned int page)
+/* One of many, as far as it goes: the page that is compared. */
+static struct slot *one_of_many(char *addr)
+{
+	const unsigned int page = ex_my()->many_page;
+	static struct slot s;
+
+	s.addr = addr;
+	s.way = ex->ways[0];
+	s.pages = model->pages;
+	s.shared = true;
+	s.read_only = model->read_only;
+	s.page[page] = MAPPED | READ | (model->read_only ? 0 : WRITE);
+	ex_blame(&s);
+	return &s;
+}
+
+static void load_one_of_many(char *addr)
+{
+	struct slot *s = one_of_many(addr);
+
+	ex_load(s, ex_place_of(s, ex_my()->many_page * (ex_page / GRANULE)));
+}
+
+void ex_compare_many(void)
+{
+	for (unsigned int i = 0; ex_my()->many[0] && i < MANY; i++)
+		load_one_of_many(ex_my()->many[i]);
+}
+
+void ex_forget_many(void)
+{
+	const size_t length = model->pages * ex_page;
+
+	if (!ex_my()->many[0])
+		return;
+	/* The first is cut in two while there are others, if it may be. */
+	if (model->pages > 1)
+		munmap(ex_my()->many[0] + model->pages / 2 * ex_page,
+		       length - model->pages / 2 * ex_page);
+	for (unsigned int i = 0; i < MANY && ex_my()->many[i]; i++) {
+		munmap(ex_my()->many[i], length);
+		ex_my()->many[i] = NULL;
+	}
+}
+
+/* So large that there is room for others beside many that stay. */
+#define MANY_PAGES 1024
+
+static void map_often(unsigned int page, bool stay)
 {
 	const int prot = model->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-	static struct slot s;	/* each of them */
-	char *addr[OFTEN], *result;
+	char *result, **many = ex_my()->many;
 	struct request r = {
 		.way = ex->ways[0], .length = model->pages * ex_page, .prot = prot,
 		.flags = MAP_SHARED, .result = &result,
 	};
 	unsigned int count = 0;
 
+	ex_forget_many();
 	if (!ex_way_is_open(r.way, &r.buf, 0))
 		return;
-	ex_say("%d mappings are made, and page %u of each is read and to be pinned", OFTEN, page);
-	s.way = r.way;
-	s.pages = model->pages;
-	s.shared = true;
-	s.read_only = model->read_only;
-	s.made = model->writes;
-	for (; count < OFTEN; count++) {
+	ex_say("%d mappings are made, and page %u of each is read and to be pinned%s", MANY, page,
+	       stay ? "; they stay" : "");
+	ex_my()->many_page = page;
+	for (; count < MANY; count++) {
+		struct slot *s;
+
 		ask_for(&r);
 		if (result == MAP_FAILED) {
 			ex_refused(errno);
 			break;
 		}
-		s.addr = addr[count] = result;
-		memset(s.page, MAPPED | READ | (prot & PROT_WRITE ? WRITE : 0), s.pages);
-		ex_blame(&s);
-		ex_load(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
-		ex_pin(&s, page, 1, 0);
+		many[count] = result;
+		load_one_of_many(result);
+		s = one_of_many(result);
+		ex_pin(s, page, 1, 0);
 	}
 	if (count && !ex->ordinary)
-		proc_must_be_pfnmap(addr[count - 1], "the last of many mappings");
+		proc_must_be_pfnmap(many[count - 1], "the last of many mappings");
 	/* All show what one writes, whatever becomes of their entries by SYNC. */
 	if (count && prot & PROT_WRITE && ex_sync_cpu(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)) {
+		struct slot *s = one_of_many(many[0]);
+
 		ex_say("page %u is written by the first of %u mappings, and read by each", page, count);
 		model->synced = true;
-		for (unsigned int i = 0; i < count; i++) {
-			s.addr = addr[i];
-			ex_blame(&s);
-			if (!i)
-				ex_store(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
-			ex_load(&s, ex_place_of(&s, page * (ex_page / GRANULE)));
-		}
+		ex_store(s, ex_place_of(s, page * (ex_page / GRANULE)));
+		for (unsigned int i = 0; i < count; i++)
+			load_one_of_many(many[i]);
 		ex_sync_cpu(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 	}
 	ex_shared->counts.mappings += count;
-	/* One is cut in two while there are many, if it may be. */
-	if (count && model->pages > 1)
-		munmap(addr[0] + model->pages / 2 * ex_page,
-		       r.length - model->pages / 2 * ex_page);
-	while (count--)
-		munmap(addr[count], r.length);
+	if (!stay || count < MANY)
+		ex_forget_many();
 }
 
 static void run_often(const struct exercise_step *step)
 {
 	if (!model->buffer)
 		return;
-	if (step->arg[1] & 1)
+	if (step->arg[1] % 3 == 1)
 		sync_often();
 	else
-		map_often(step->arg[3] % model->pages);
+		map_often(step->arg[3] % model->pages,
+			  step->arg[1] % 3 == 2 && model->pages <= MANY_PAGES);
 }
 
 bool ex_draw_slot_part(struct exercise_step *step)

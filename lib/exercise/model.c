@@ -162,6 +162,22 @@ bool ex_is_imported(void)
 	return false;
 }
 
+bool ex_is_mapped(void)
+{
+	for (unsigned int i = 0; i < EXERCISE_PROCESSES; i++) {
+		const struct process *p = &model->process[i];
+
+		if (!p->pid)
+			continue;
+		if (p->many[0])
+			return true;
+		for (unsigned int j = 0; j < SLOTS; j++)
+			if (p->slot[j].addr)
+				return true;
+	}
+	return false;
+}
+
 bool ex_is_in_sync(void)
 {
 	return model->open[0] || model->open[1] || model->open[2];

@@ -27,6 +27,7 @@ struct dmabuf;
 #define SLOTS 6		/* mappings of a process */
 #define FDS 3		/* of the dma-buf, in a process */
 #define IMPORTERS 2
+#define MANY 24	/* so often that some count, list or space of the exporter has an end */
 #define SAID 64
 
 /* The state of a page of a mapping. */
@@ -56,6 +57,8 @@ struct process {
 	int fd[FDS];		/* -1: none */
 	int dev;
 	unsigned int number;	/* of the buffer that dev is of */
+	char *many[MANY];	/* mappings of the whole, through the fd; NULL: there are none */
+	unsigned int many_page;	/* that is compared in them */
 	struct slot slot[SLOTS];
 };
 
@@ -115,6 +118,9 @@ bool ex_is_imported(void);
 
 /* Whether a bracket is open. */
 bool ex_is_in_sync(void);
+
+/* Whether any process has it mapped. */
+bool ex_is_mapped(void);
 
 /* What is done next: for a message if it fails, and for the story of the walk. */
 void ex_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -222,11 +228,13 @@ void ex_judge_freed(void);
 void ex_drop_all(void);
 
 /*
- * mapping.c: it goes; all that is known is compared in a mapping of the file descriptor that
+ * mapping.c: it goes, and so do those that are many; all that is known is compared in a mapping of the file descriptor that
  * is made for it, if one can be; a way in leads to the buffer, which is filled in. Who makes a
  * buffer and then ends may map it and write its first granule.
  */
 void ex_forget(struct slot *s);
+void ex_compare_many(void);
+void ex_forget_many(void);
 void ex_use_first(const struct dmabuf *buf);
 void ex_compare_afresh(void);
 bool ex_way_is_open(const struct dmabuf_way *way, struct dmabuf *buf, unsigned int fd);

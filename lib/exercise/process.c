@@ -36,6 +36,8 @@ static void begin_process(unsigned int i)
 	dmabuf_require(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
 		       "no pair of sockets: %s", strerror(errno));
 	memcpy(p, ex_my(), sizeof(*p) - sizeof(p->slot));
+	if (p->many[0] && !proc_is_inherited(p->many[0]))
+		p->many[0] = NULL;
 	for (unsigned int j = 0; j < SLOTS; j++) {
 		const struct slot *s = &ex_my()->slot[j];
 
@@ -219,6 +221,7 @@ static void compare_mine(void)
 	for (unsigned int i = 0; i < SLOTS; i++)
 		if (ex_my()->slot[i].addr)
 			ex_compare(&ex_my()->slot[i], 0, true);
+	ex_compare_many();
 }
 
 void ex_compare_everywhere(void)
