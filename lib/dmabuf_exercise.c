@@ -74,6 +74,8 @@ void exercise_take(const struct exercise_step *step)
 		ex_take(step);
 	else if (who < EXERCISE_PROCESSES && model->process[who].pid)
 		ex_tell(who, step);
+	if (who && exercise_ops[step->op] == &op_alloc)
+		ex_take_over(who);
 	if (!ex->ordinary)
 		dmabuf_kernel_must_be_quiet();
 	/* A thousand steps see the same a thousand times: it is counted. */
@@ -102,7 +104,7 @@ static struct {
 static void comes_often(const struct exercise_op *op)
 {
 	for (unsigned int i = 0; exercise_ops[i]; i++)
-		if (exercise_ops[i] == op && !life.weight[i])
+		if (exercise_ops[i] == op && life.weight[i] < OFTEN)
 			life.weight[i] = OFTEN;
 	if (op->with)
 		comes_often(op->with);
@@ -153,10 +155,14 @@ static void draw_life(void)
 			factor = op->needed ? 1 : 0;
 		else if (op->needed && !factor)
 			factor = 1;
-		life.weight[count] = op->weight * factor;
+		/* What comes before a buffer comes before the next one. */
+		life.weight[count] = op->weight * (op->before && !factor ? 1 : factor);
 	}
 	if (!broad)
 		draw_few(count);
+	/* Who made it ends while others use it. */
+	if (ex_my()->number != model->number)
+		comes_often(&op_exit);
 	for (unsigned int i = 0; i < count; i++)
 		total += life.weight[i];
 	for (unsigned int i = 0; i < count; i++)

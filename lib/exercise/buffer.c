@@ -37,6 +37,7 @@ static bool draw_alloc(struct exercise_step *step)
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
 	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 4 * ex_below(2) : 0);
+	step->who = ex_draw_process();
 	return true;
 }
 
@@ -200,7 +201,7 @@ static void run_alloc(const struct exercise_step *step)
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
 	       (step->arg[2] & 6) == 6 ? " and had used it" : "",
-	       step->arg[2] & 1 ? ", and another one" : "");
+	       step->arg[2] & 1 && !ex_self ? ", and another one" : "");
 	model->made.length = 0;
 	model->first_write = 0;
 	if (step->arg[2] & 2 ? !allocate_elsewhere(size, read_only, step->arg[2] & 4, &buf) :
@@ -231,7 +232,7 @@ static void run_alloc(const struct exercise_step *step)
 	ex_my()->number = model->number;
 	dmabuf_limit_for(buf.size);
 	ex_shared->counts.buffers++;
-	if (step->arg[2] & 1)
+	if (step->arg[2] & 1 && !ex_self)
 		begin_bystander();
 }
 
@@ -837,7 +838,6 @@ const struct exercise_op op_alloc = {
 	.name = "alloc",
 	.description = "a buffer is allocated, of some pages, or read-only, or by a process that ends",
 	.weight = 30,
-	.main = true,
 	.begins = true,
 	.needed = true,
 	.draw = draw_alloc,

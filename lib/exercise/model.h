@@ -243,7 +243,8 @@ bool ex_draw_slot_part(struct exercise_step *step);
 /* access.c */
 bool ex_draw_access(struct exercise_step *step);
 
-/* process.c */
+/* process.c: process 0 gets the buffer that another has made, if the kernel lets it */
+void ex_take_over(unsigned int i);
 void ex_end_process(unsigned int i);
 void ex_take(const struct exercise_step *step);
 void ex_compare_everywhere(void);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -74,7 +75,7 @@ static void begin_process(unsigned int i)
 static bool draw_stranger(struct exercise_step *step)
 {
 	step->arg[0] = 1 + ex_below(EXERCISE_PROCESSES - 1);
-	return !model->buffer && !model->process[step->arg[0]].pid && ex_once_in(3);
+	return !model->buffer && !model->process[step->arg[0]].pid;
 }
 
 static void run_stranger(const struct exercise_step *step)
@@ -192,6 +193,20 @@ static void run_hand(const struct exercise_step *step)
 		       "a file descriptor could not be handed over: %s", strerror(errno));
 }
 
+void ex_take_over(unsigned int i)
+{
+	int process, fd;
+
+	if (!model->buffer || model->process[i].number != model->number || ex_my()->fd[0] >= 0)
+		return;
+	process = pidfd_open(model->process[i].pid, 0);
+	fd = process < 0 ? -1 : pidfd_getfd(process, model->process[i].fd[0], 0);
+	if (fd >= 0)
+		ex_my()->fd[0] = fd;
+	if (process >= 0)
+		close(process);
+}
+
 /* Steps, here or in another process. */
 static void *in_thread(void *step)
 {
@@ -292,7 +307,7 @@ void ex_tell(unsigned int i, const struct exercise_step *order)
 const struct exercise_op op_stranger = {
 	.name = "stranger",
 	.description = "a process that knows nothing of the buffer",
-	.weight = 10,
+	.weight = 12,
 	.before = true,
 	.with = &op_hand,
 	.main = true,
