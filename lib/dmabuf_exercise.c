@@ -87,14 +87,15 @@ void exercise_take(const struct exercise_step *step)
  * steps come often and some never. In the others nothing is done but a few kinds of steps,
  * again and again: what takes three rare steps in a row comes so, and where all lives are
  * alike it never does. Kinds that were in no life together come before those that were, so that
- * all pairs do in 2,000 steps. In some lives, threads do as much as their processes. Some begin
- * with what is done often, so that what comes then finds high counts.
+ * all pairs do in 2,000 steps. In some lives, threads do as much as their processes; in half of
+ * them, half of the steps go on with the mapping of the step before. Some begin with what is done
+ * often, so that what comes then finds high counts.
  */
 static struct {
 	unsigned int number;	/* of the buffer */
 	unsigned int weight[EXERCISE_MOST_OPS];
 	unsigned int threads;	/* one step in so many is a thread's */
-	unsigned int past;	/* of its first steps that many are the same: it has been used before */
+	unsigned int past;	/* that many of its first steps make that it has been used before */
 	uint64_t met[EXERCISE_MOST_OPS];	/* those with which it came often in a life */
 } life;
 
@@ -146,6 +147,7 @@ static void draw_life(void)
 
 	life.number = model->number;
 	life.threads = model->number && ex_once_in(3) ? 2 : 8;
+	ex_goes_on = ex_once_in(2);
 	life.past = model->number && ex_once_in(5) ? 1 + ex_below(3) : 0;
 	for (; exercise_ops[count]; count++) {
 		const struct exercise_op *op = exercise_ops[count];
@@ -185,8 +187,10 @@ struct exercise_step exercise_draw(void)
 		for (i = 0; at_weight >= life.weight[i]; i++)
 			at_weight -= life.weight[i];
 		if (life.past && model->buffer) {
+			const struct exercise_op *op = ex_once_in(3) ? &op_others : &op_often;
+
 			life.past--;
-			for (i = 0; exercise_ops[i] != &op_often; i++)
+			for (i = 0; exercise_ops[i] != op; i++)
 				;
 		}
 		step.op = i;

@@ -40,12 +40,13 @@ bool ex_draw_access(struct exercise_step *step)
 	step->arg[1] = ex_below(2 * HOWS);
 	step->arg[2] = ex_once_in(2) ? 0 : ex_below(ex_page / GRANULE);
 	/* The first, the last ones and the middle page are those that are forgotten. */
-	step->arg[3] = ex_once_in(3) ? 0 :
+	step->arg[3] = ex_goes_on && ex_once_in(3) ? ex_last.page % s->pages : ex_once_in(3) ? 0 :
 		       ex_once_in(3) ? s->pages - 1 - (s->pages > 1 && ex_once_in(3)) :
 		       ex_once_in(3) ? s->pages / 2 : ex_below(s->pages);
 	step->arg[4] = ex_once_in(2) ? 0 : ex_below(24);
 	if (is_sparse(step->arg[1]) && ex_once_in(2))
 		step->arg[2] = step->arg[3] = step->arg[4] = 0;
+	ex_last.page = step->arg[3];
 	if (ex_once_in(5))
 		step->who |= EXERCISE_THREAD;
 	return true;
@@ -425,7 +426,7 @@ static bool draw_mem(struct exercise_step *step)
 
 	/* As often to write as not: that is what may be forgotten to be refused. */
 	step->arg[1] = ex_once_in(2) ? 1 : ex_below(3);
-	step->arg[2] = ex_below(EXERCISE_PROCESSES);
+	step->arg[2] = ex_once_in(2) ? step->who & ~EXERCISE_THREAD : ex_below(EXERCISE_PROCESSES);
 	return drawn;
 }
 

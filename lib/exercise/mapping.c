@@ -42,6 +42,7 @@ static bool draw_map(struct exercise_step *step)
 	else if (model->read_only && !ex_once_in(4))
 		step->arg[2] |= FLAG_READ;
 	ex_draw_part(step->arg + 3, model->pages);
+	ex_last = (struct ex_last){ step->who, step->arg[0], 0 };
 	return true;
 }
 
@@ -324,7 +325,7 @@ static void run_map(const struct exercise_step *step)
 			judge_refusal(&r, err);
 		return;
 	}
-	if (r.way == ex->ways[0] && !model->made.length)
+	if (r.way == ex->ways[0])
 		keep_made(&r);
 	dmabuf_must("WHOLE", ex->ordinary ||
 		    r.offset + r.length <= (model->size + ex_page - 1) / ex_page * ex_page,
@@ -504,6 +505,7 @@ bool ex_draw_slot_part(struct exercise_step *step)
 	if (!ex_draw_slot(step))
 		return false;
 	ex_draw_part(step->arg + 3, model->process[step->who].slot[step->arg[0]].pages);
+	ex_last.page = step->arg[3];
 	step->arg[1] = ex_below(8);
 	return true;
 }

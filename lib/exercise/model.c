@@ -118,15 +118,25 @@ bool ex_draw_owner(struct exercise_step *step)
 	return false;
 }
 
+struct ex_last ex_last;
+bool ex_goes_on;
+
 bool ex_draw_slot(struct exercise_step *step)
 {
+	const struct process *last = &model->process[ex_last.who];
 	unsigned int first = ex_below(SLOTS);
 
+	step->who = ex_last.who;
+	step->arg[0] = ex_last.slot;
+	if (ex_goes_on && ex_once_in(2) && last->pid && last->slot[ex_last.slot].addr)
+		return true;
 	step->who = ex_draw_process();
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		step->arg[0] = (first + i) % SLOTS;
-		if (model->process[step->who].slot[step->arg[0]].addr)
-			return true;
+		if (!model->process[step->who].slot[step->arg[0]].addr)
+			continue;
+		ex_last = (struct ex_last){ step->who, step->arg[0], 0 };
+		return true;
 	}
 	return false;
 }

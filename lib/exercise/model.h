@@ -75,7 +75,7 @@ struct model {
 	size_t size;
 	unsigned int pages;
 	unsigned int moves;
-	struct {		/* the first mapping of its fd */
+	struct {		/* the last mapping of its fd */
 		size_t length;	/* 0: there was none */
 		off_t offset;
 		int prot, flags, mode;	/* mode: the accesses that the fd was for */
@@ -137,6 +137,14 @@ bool ex_once_in(uint32_t n);
 /* This process, and its device of the buffer (-1: it is closed here). */
 struct process *ex_my(void);
 int ex_my_dev(void);
+
+/* What the step before was about, and whether half of those that follow go on with it. */
+struct ex_last {
+	unsigned int who, slot, page;
+};
+
+extern struct ex_last ex_last;
+extern bool ex_goes_on;
 
 /* Who takes a step: anybody, who has a file descriptor, who has a mapping (and which). */
 unsigned int ex_draw_process(void);
