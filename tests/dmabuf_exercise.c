@@ -99,11 +99,11 @@ static const char *const cases[] = {
 	/* imported twice, and between the ends of that */
 	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
 	/* what was mapped once is mapped again, whatever was done between */
-	"alloc,map,unmap,map,unmap,import,release,map,unmap,sync:0:1,sync:0:1,map,unmap,sync:0:2,"
-	"sync:0:2,map,unmap,move,map,load,unmap,close:0:4,map",
+	"alloc,map,unmap,map,unmap,import,release,map,unmap,sync:0:1,sync:0:1,map",
+	"alloc,map,unmap,sync:0:2,sync:0:2,map,unmap,move,map,load,unmap,close:0:4,map",
 	/*
-	 * who made it ends; has ended and had used it, the kernel is the first to use it, it is written while it is mapped
-	 * again and again, who inherited it runs another program, and others have many
+	 * who made it ends; or has ended and had used it, the kernel uses it, it is written while it
+	 * is mapped again and again, who inherited it runs another program, and others have many
 	 */
 	"stranger:1,alloc@1:2,map,store,exit:1,map:1",
 	"alloc:16:0:6,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
