@@ -8,6 +8,7 @@
 #include <xf86drmMode.h>
 
 #include "dmabuf_contract.h"
+#include "dmabuf_memory.h"
 #include "drm.h"
 #include "exporters.h"
 #include "igt.h"
@@ -71,16 +72,52 @@ static void find(const struct dmabuf_exporter_kind *kind)
 	}
 }
 
-static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+static bool create_usual(int fd, size_t size, uint32_t *handle)
 {
 	struct drm_mode_create_dumb create = {
 		.width = WIDTH, .height = (size + PITCH - 1) / PITCH, .bpp = 32,
 	};
 
-	buf->dev = drm_open_card(e->path);
-	if (buf->dev < 0 || drmIoctl(buf->dev, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
 		return false;
-	buf->handle = create.handle;
+	*handle = create.handle;
+	return true;
+}
+
+/* Lines of which none ends with a page, nor the last, and other pixels; where a driver has such. */
+static bool create_odd(int fd, size_t size, uint32_t *handle)
+{
+	static const unsigned int bytes[] = { 1, 2, 3 };
+	const unsigned int n = bytes[size / page_size() % 3];
+	struct drm_mode_create_dumb create = {
+		.width = 1000, .height = size / (1000 * n), .bpp = 8 * n,
+	};
+
+	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return false;
+	*handle = create.handle;
+	if (create.size >= size)
+		return true;
+	drmCloseBufferHandle(fd, create.handle);
+	return false;
+}
+
+/*
+ * Buffers of an odd number of pages are odd in all that a driver may look at: their form, and
+ * who makes them, which is the display's master, where it is not somebody else.
+ */
+static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
+{
+	const bool odd = size / page_size() % 2;
+
+	buf->dev = drm_open_card(e->path);
+	if (buf->dev < 0)
+		return false;
+	if (odd && dmabuf_is_disruptive() && !e->moves)
+		drmSetMaster(buf->dev);
+	if (!(odd && create_odd(buf->dev, size, &buf->handle)) &&
+	    !create_usual(buf->dev, size, &buf->handle))
+		return false;
 	return drm_export(buf);
 }
 
