@@ -8,6 +8,7 @@
 #include "dmabuf_contract.h"
 #include "dmabuf_memory.h"
 #include "dmabuf_outcome.h"
+#include "exporters/drm.h"
 #include "exporters/exporters.h"
 #include "igt.h"
 
@@ -68,6 +69,7 @@ static void find_now(void)
 		if (!exporters[i]->moves)
 			exporters[i]->moves = exporters[i]->by_others = dmabuf_others_move(exporters[i]);
 	forget_what_was_found();
+	drm_cards_were_looked_at();
 	dmabuf_choose_exporters();
 }
 

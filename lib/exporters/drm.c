@@ -54,9 +54,10 @@ static int by_place(const void *a, const void *b)
 		      ((const struct drm_card *)b)->place);
 }
 
+static struct drm_card *cards;
+
 const struct drm_card *drm_cards(void)
 {
-	static struct drm_card *cards;
 	size_t count = 0;
 	glob_t g;
 
@@ -91,6 +92,20 @@ const struct drm_card *drm_cards(void)
 	memset(&cards[count], 0, sizeof(*cards));
 	qsort(cards, count, sizeof(*cards), by_place);
 	return cards;
+}
+
+void drm_cards_were_looked_at(void)
+{
+	for (struct drm_card *card = cards; card && card->driver[0]; card++) {
+		int fd = drm_open_card(card->path);
+
+		if (fd >= 0) {
+			close(fd);
+		} else if (errno == EBUSY) {
+			close(card->fd);
+			card->fd = -1;
+		}
+	}
 }
 
 const struct drm_card *drm_card_of(const struct dmabuf_exporter *e)

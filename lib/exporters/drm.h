@@ -37,6 +37,9 @@ const struct drm_card *drm_cards(void);
 #define for_each_drm_card(card) \
 	for (const struct drm_card *card = drm_cards(); card->driver[0]; card++)
 
+/* All that looks for exporters has: cards that one may have open at a time are closed. */
+void drm_cards_were_looked_at(void);
+
 /* The card or accelerator that this is an exporter of; NULL if it is of none. */
 const struct drm_card *drm_card_of(const struct dmabuf_exporter *e);
 
