@@ -79,9 +79,32 @@ static bool import(int fd, const char *driver, struct dmabuf *buf)
 	const struct drm_gem_driver *d = drm_gem_importer(driver);
 	const off_t size = lseek(buf->fd, 0, SEEK_END);
 
-	return d ? !drmPrimeFDToHandle(fd, buf->fd, &buf->handle) &&
-		   drm_gem_offset(d, fd, buf->handle, &buf->offset) :
-		   import_between(fd, buf, size);
+	struct dmabuf_exporter unknown = { .imports = true };
+
+	if (has_a_place(driver))
+		return import_between(fd, buf, size);
+	if (d)
+		return !drmPrimeFDToHandle(fd, buf->fd, &buf->handle) &&
+		       drm_gem_offset(d, fd, buf->handle, &buf->offset);
+	/* Who knows: it may be the end, and is tried once then. */
+	snprintf(unknown.name, sizeof(unknown.name), "%s-import", driver);
+	return !dmabuf_prime_import(&unknown, fd, buf->fd, &buf->handle) &&
+	       drm_dumb_offset(fd, buf->handle, &buf->offset);
+}
+
+/*
+ * A driver that no table has may have an ioctl for dumb buffers that takes imported ones, which
+ * the core's refuses (drm_gem_dumb_map_offset()). To import costs some drivers a warning.
+ */
+static bool may_be_tried(const struct drm_card *card)
+{
+	for (const struct drm_gem_driver *d = drm_gem_drivers; d->driver; d++)
+		if (!strcmp(d->driver, card->driver))
+			return false;
+	for_each_dmabuf_exporter(e)
+		if (e->no_import && !strcmp(e->path, card->path))
+			return false;
+	return dmabuf_is_disruptive();
 }
 
 /* Who obeys, as far as a mapping of the whole buffer goes, and is no card of these. */
@@ -121,7 +144,8 @@ static void find(const struct dmabuf_exporter_kind *kind)
 		const struct drm_gem_driver *d = drm_gem_importer(card->driver);
 		struct dmabuf_exporter *e;
 
-		if (!from || (!d && !has_a_place(card->driver)) || !imports(from, card))
+		if (!from || (!d && !has_a_place(card->driver) && !may_be_tried(card)) ||
+		    !imports(from, card))
 			continue;
 		e = dmabuf_exporter_add(kind, 0, card->path, "%s-import",
 					d && d->name ? d->name : card->driver);
