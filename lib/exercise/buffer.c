@@ -41,6 +41,20 @@ static bool draw_alloc(struct exercise_step *step)
 	return true;
 }
 
+/* How long that takes is the exporter's business, and so is whether it ever ends. */
+static bool try_alloc(size_t size, struct dmabuf *buf)
+{
+	bool made;
+	int err;
+
+	dmabuf_setup("allocating %zu bytes from %s", size, ex->exporter->name);
+	made = dmabuf_try_alloc(ex->exporter, size, buf);
+	err = errno;
+	dmabuf_stage("%s", ex_shared->said[(ex_shared->taken - 1) % SAID]);
+	errno = err;
+	return made;
+}
+
 /* As dmabuf_alloc(), but a refusal is none of our business, and leaves nothing open. */
 static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 {
@@ -49,7 +63,7 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 	};
 	errno = ENOSPC;
 	if ((ex->exporter->max_size && size > ex->exporter->max_size) ||
-	    !dmabuf_try_alloc(ex->exporter, size, buf)) {
+	    !try_alloc(size, buf)) {
 		int err = errno;
 
 		dmabuf_close(buf);
@@ -491,8 +505,9 @@ static void run_close(const struct exercise_step *step)
 /* What others write to all that is theirs. */
 #define OTHERS 0x5a
 
-/* Other buffers, which others kept; of process 0. */
+/* Other buffers, which others kept; of process 0. No more are made when that takes long. */
 #define KEPT 32
+#define KEPT_NS 3000000000ull
 
 static struct dmabuf kept[KEPT];
 static unsigned int kept_count;
@@ -526,11 +541,15 @@ static void give_up_kept(void)
 static void others_take(size_t size, unsigned int keep)
 {
 	const bool in_sync = ex_is_in_sync();
+	struct timespec start = { };
 	static struct slot s;
 	struct dmabuf other;
 
 	give_up_kept();
+	igt_nsec_elapsed(&start);
 	for (unsigned int i = 0; i < (keep ?: 1); i++) {
+		if (i && igt_nsec_elapsed(&start) > KEPT_NS)
+			return;
 		if (size > 4 << 20 || !allocate(size, false, &other))
 			return;
 		s.addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, 0);
