@@ -128,11 +128,38 @@ static void find(const struct dmabuf_exporter_kind *kind)
 static struct {
 	const struct dmabuf_exporter *e;
 	pid_t pid;
+	int dev;
 } ours;
+
+/* A queue is who first has a buffer of it: who has one still gets another of the same queue. */
+static bool has_ours(const struct dmabuf_exporter *e)
+{
+	struct stat node, st;
+
+	return ours.e == e && ours.pid == getpid() && !stat(e->path, &node) &&
+	       !fstat(ours.dev, &st) && st.st_rdev == node.st_rdev;
+}
+
+/* Drivers without VIDIOC_CREATE_BUFS have buffers of the format's size, and all at once. */
+static bool request(int fd, const struct v4l2_format *format, size_t size, uint32_t *index)
+{
+	struct v4l2_requestbuffers req = {
+		.count = 1, .type = format->type, .memory = V4L2_MEMORY_MMAP,
+	};
+	const size_t has = V4L2_TYPE_IS_MULTIPLANAR(format->type) ?
+		format->fmt.pix_mp.plane_fmt[0].sizeimage : format->fmt.pix.sizeimage;
+
+	if (has < size) {
+		errno = EFBIG;
+		return false;
+	}
+	*index = 0;
+	return !ioctl(fd, VIDIOC_REQBUFS, &req);
+}
 
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
 {
-	const bool is_ours = ours.e == e && ours.pid == getpid();
+	const bool is_ours = ours.e == e && ours.pid == getpid(), shared = has_ours(e);
 	const struct memory *memory = e->data;
 	struct v4l2_create_buffers create = {
 		.count = 1,
@@ -145,24 +172,32 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 		.flags = (buf->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC,
 	};
 	struct v4l2_pix_format *pix = &create.format.fmt.pix;
-	struct v4l2_plane_pix_format *plane = &create.format.fmt.pix_mp.plane_fmt[0];
+	struct v4l2_pix_format_mplane *pix_mp = &create.format.fmt.pix_mp;
+	struct v4l2_format format;
 	int ret;
 
-	buf->dev = open(e->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	buf->dev = shared ? fcntl(ours.dev, F_DUPFD_CLOEXEC, 0) :
+		   open(e->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (buf->dev < 0 || ioctl(buf->dev, VIDIOC_G_FMT, &create.format))
 		return false;
-	if (V4L2_TYPE_IS_MULTIPLANAR(e->type))
-		plane->sizeimage = plane->sizeimage < size ? size : plane->sizeimage;
-	else
+	format = create.format;
+	if (!V4L2_TYPE_IS_MULTIPLANAR(e->type))
 		pix->sizeimage = pix->sizeimage < size ? size : pix->sizeimage;
+	for (unsigned int i = 0; V4L2_TYPE_IS_MULTIPLANAR(e->type) && i < pix_mp->num_planes; i++) {
+		if (pix_mp->plane_fmt[i].sizeimage < size)
+			pix_mp->plane_fmt[i].sizeimage = size;
+		/* Of an odd number of pages, the last plane, else the first. */
+		export.plane = size / page_size() % 2 ? i : 0;
+	}
 	/* A queue is one process' at a time, and the one before may be about to end. */
 	for (int i = 0; (ret = ioctl(buf->dev, VIDIOC_CREATE_BUFS, &create)) && errno == EBUSY &&
 	     !is_ours && i < 50; i++)
 		usleep(20000);
-	if (ret)
+	if (ret && (errno != ENOTTY || shared || !request(buf->dev, &format, size, &create.index)))
 		return false;
 	ours.e = e;
 	ours.pid = getpid();
+	ours.dev = buf->dev;
 	export.index = create.index;
 	if (ioctl(buf->dev, VIDIOC_EXPBUF, &export))
 		return false;
