@@ -26,6 +26,7 @@ struct dmabuf {
 	uint64_t offset;	/* at which dev maps it, if making it told that */
 	size_t size;		/* in bytes, by lseek(): at least what was asked for */
 	bool read_only;		/* the file descriptor is to be O_RDONLY */
+	bool unexported;	/* drm_export() is to leave it without one */
 	unsigned int moves;	/* how often dmabuf_move() came back */
 	const char *moved_by;	/* the way of exporters/movers.c that was tried last, or NULL */
 };
@@ -61,8 +62,21 @@ struct dmabuf_exporter_kind {
 	void *(*native_map)(const struct dmabuf *buf, void *addr, size_t length, int prot,
 			    int flags, off_t offset);
 
+	/*
+	 * dev maps the whole buffer at buf->offset. That is no way in of its own, since most drivers
+	 * map there by the code that maps the fd: the exerciser looks whether they do.
+	 */
+	bool node_maps;
+
 	/* Gives up handle, as the last user of the driver's own API would. */
 	void (*close_handle)(struct dmabuf *buf);
+
+	/*
+	 * Gives the buffer to the device for a moment, as its user does to have it shown or
+	 * filled, and nothing comes of it that anybody would notice. False and a reason in errno,
+	 * if that is refused.
+	 */
+	bool (*lend)(const struct dmabuf *buf);
 
 	/*
 	 * Makes the exporter move the buffer, there if buf->moves is even and back if it

@@ -40,6 +40,7 @@ const struct exercise_op *const exercise_ops[] = {
 	&op_exit,
 	&op_hand,
 	&op_others,
+	&op_client,
 	&op_often,
 	&op_pressure,
 	&op_idle,

@@ -106,7 +106,12 @@ static const char *const cases[] = {
 	 * is mapped again and again, who inherited it runs another program, and others have many
 	 */
 	"stranger:1,alloc@1:2,map,store,exit:1,map:1",
-	"alloc:16:0:6,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
+	"alloc:16:0:10,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
+	/*
+	 * a buffer of another form, and one that is mapped before it is exported; other clients of
+	 * a card, its display and who is not root have it
+	 */
+	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
 };
 
 static const char *replay;

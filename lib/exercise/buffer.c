@@ -36,7 +36,7 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
-	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 4 * ex_below(2) : 0);
+	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 8 * ex_below(2) : 0) | (ex_once_in(4) ? 4 : 0);
 	step->who = ex_draw_process();
 	return true;
 }
@@ -156,6 +156,57 @@ static void bystander_must_be(const char *p, size_t size, uint32_t seed, const c
 		    proc_evidence(p));
 }
 
+/* It obeys, as the walk's does. */
+static void judge_bystander(const struct dmabuf_way *way)
+{
+	static struct slot s;
+
+	s.addr = bystander.addr;
+	s.way = way;
+	s.pages = 1;
+	s.shared = true;
+	s.page[0] = MAPPED | READ | WRITE | TOUCHED_PAGE;
+	ex_rule_must_hold(&s, 0, 0);
+}
+
+static void map_unexported(const void *way)
+{
+	char *p = ((const struct dmabuf_way *)way)->map(&bystander.buf, NULL,
+							BYSTANDER_PAGES * ex_page,
+							PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+
+	bystander.addr = p == MAP_FAILED ? NULL : p;
+}
+
+/* One that is mapped by its driver and written before it is exported. */
+static void begin_unexported(void)
+{
+	const struct dmabuf_way *way = ex_native_way();
+	struct dmabuf *buf = &bystander.buf;
+	char why[256], *p = NULL;
+
+	*buf = (struct dmabuf){ .exporter = ex->exporter, .fd = -1, .dev = -1, .unexported = true };
+	if (way && try_alloc(BYSTANDER_PAGES * ex_page, buf) &&
+	    !dmabuf_skips(map_unexported, way, why, sizeof(why)) && bystander.addr) {
+		dmabuf_blame(NULL, NULL);
+		pattern_fill(bystander.addr, BYSTANDER_PAGES * ex_page, BYSTANDER_SEED);
+		buf->unexported = false;
+		if (buf->fd >= 0 || drm_export(buf))
+			p = map_bystander();
+	}
+	if (p) {
+		bystander_must_be(p, BYSTANDER_PAGES * ex_page, BYSTANDER_SEED,
+				  "written by a mapping of the driver's, then exported, read in a mapping of that");
+		munmap(p, BYSTANDER_PAGES * ex_page);
+		judge_bystander(way);
+		return;
+	}
+	if (bystander.addr)
+		munmap(bystander.addr, BYSTANDER_PAGES * ex_page);
+	bystander.addr = NULL;
+	dmabuf_close(buf);
+}
+
 static void begin_bystander(void)
 {
 	char *p;
@@ -171,10 +222,12 @@ static void begin_bystander(void)
 		munmap(p, BYSTANDER_PAGES * ex_page);
 		bystander.addr = map_bystander();
 	}
-	if (bystander.addr)
+	if (bystander.addr) {
 		bystander_must_be(bystander.addr, ex_page, BYSTANDER_SEED, "in a second mapping");
-	else
+		judge_bystander(ex->ways[0]);
+	} else {
 		dmabuf_close(&bystander.buf);
+	}
 }
 
 static void end_bystander(void)
@@ -214,11 +267,12 @@ static void run_alloc(const struct exercise_step *step)
 	ex_say("a buffer of %zu pages%s%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
-	       (step->arg[2] & 6) == 6 ? " and had used it" : "",
-	       step->arg[2] & 1 && !ex_self ? ", and another one" : "");
+	       (step->arg[2] & 10) == 10 ? " and had used it" : "",
+	       !(step->arg[2] & 1) || ex_self ? "" : step->arg[2] & 4 && ex_native_way() ?
+	       ", and another one, mapped before it is exported" : ", and another one");
 	model->made.length = 0;
 	model->first_write = 0;
-	if (step->arg[2] & 2 ? !allocate_elsewhere(size, read_only, step->arg[2] & 4, &buf) :
+	if (step->arg[2] & 2 ? !allocate_elsewhere(size, read_only, step->arg[2] & 8, &buf) :
 	    !allocate(size, read_only, &buf)) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
@@ -247,7 +301,7 @@ static void run_alloc(const struct exercise_step *step)
 	dmabuf_limit_for(buf.size);
 	ex_shared->counts.buffers++;
 	if (step->arg[2] & 1 && !ex_self)
-		begin_bystander();
+		(step->arg[2] & 4 && ex_native_way() ? begin_unexported : begin_bystander)();
 }
 
 /* Whether nobody has it any more; then it must be gone. */
@@ -687,7 +741,7 @@ static void unmap_all(void)
  * Some pages of each mapping are written by it, for all of them to see: not where steps write
  * most, for what was lost of that is still to be compared.
  */
-static void store_by_each(void)
+void ex_store_by_each(void)
 {
 	const size_t a_page = ex_page / GRANULE;
 
@@ -717,7 +771,7 @@ static void store_by_each(void)
  */
 void ex_drop_all(void)
 {
-	store_by_each();
+	ex_store_by_each();
 	ex_compare_everywhere();
 	drop_imports();
 	end_bystander();
@@ -729,7 +783,7 @@ void ex_drop_all(void)
 	if (model->buffer) {
 		ex_say("all is closed, and what is mapped is written and compared");
 		others_take(model->pages * ex_page, 0);
-		store_by_each();
+		ex_store_by_each();
 	}
 	ex_compare_everywhere();
 	give_up_kept();

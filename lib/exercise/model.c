@@ -486,7 +486,7 @@ void ex_pin(struct slot *s, unsigned int first, unsigned int count, unsigned int
 		model->deaf[which] = true;
 }
 
-static void rule_must_hold(struct slot *s, unsigned int first, uint32_t salt)
+void ex_rule_must_hold(struct slot *s, unsigned int first, uint32_t salt)
 {
 	unsigned int count = ex_run_of(s, first, s->pages - first, MAPPED, COPIED);
 	char what[160];
@@ -534,7 +534,7 @@ void ex_compare(struct slot *s, uint32_t salt, bool all)
 static void judge(struct slot *s, const struct exercise_step *step, uint32_t salt)
 {
 	ex_blame(s);
-	rule_must_hold(s, step->arg[3] % s->pages, salt);
+	ex_rule_must_hold(s, step->arg[3] % s->pages, salt);
 	ex_compare(s, salt, false);
 }
 

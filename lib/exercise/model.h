@@ -231,14 +231,24 @@ void ex_pin(struct slot *s, unsigned int first, unsigned int count, unsigned int
 void ex_compare(struct slot *s, uint32_t salt, bool all);
 void ex_judge_after(const struct exercise_step *step);
 
+/* The rule, from a page of a mapping on; the salt draws of which others. */
+void ex_rule_must_hold(struct slot *s, unsigned int first, uint32_t salt);
+
 /* buffer.c: whether nobody has it any more, and then it must be gone; nobody is to have it. */
 void ex_judge_freed(void);
 void ex_drop_all(void);
 
 /*
- * mapping.c: it goes, and so do those that are many; all that is known is compared in a mapping of the file descriptor that
- * is made for it, if one can be; a way in leads to the buffer, which is filled in. Who makes a
- * buffer and then ends may map it and write its first granule.
+ * buffer.c: some pages of each mapping here are written by it. client.c: the exporting driver's own
+ * mmap; NULL if it has none.
+ */
+void ex_store_by_each(void);
+const struct dmabuf_way *ex_native_way(void);
+
+/*
+ * mapping.c: it goes, and so do those that are many; all that is known is compared in a mapping of
+ * the file descriptor that is made for it, if one can be; a way in leads to the buffer, which is
+ * filled in. Who makes a buffer and then ends may map it and write its first granule.
  */
 void ex_forget(struct slot *s);
 void ex_compare_many(void);
@@ -283,6 +293,7 @@ extern const struct exercise_op op_fork;
 extern const struct exercise_op op_exit;
 extern const struct exercise_op op_hand;
 extern const struct exercise_op op_others;
+extern const struct exercise_op op_client;
 extern const struct exercise_op op_often;
 extern const struct exercise_op op_pressure;
 extern const struct exercise_op op_idle;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <xf86drm.h>
+#include <xf86drmMode.h>
 
 #include "dmabuf_contract.h"
 #include "drm.h"
@@ -143,6 +144,8 @@ int drm_open_driver(const char *driver)
 
 bool drm_export(struct dmabuf *buf)
 {
+	if (buf->unexported)
+		return true;
 	return !drmPrimeHandleToFD(buf->dev, buf->handle,
 				   DRM_CLOEXEC | (buf->read_only ? 0 : DRM_RDWR),
 				   &buf->fd);
@@ -163,4 +166,14 @@ void drm_close_handle(struct dmabuf *buf)
 	struct drm_gem_close close = { .handle = buf->handle };
 
 	drmIoctl(buf->dev, DRM_IOCTL_GEM_CLOSE, &close);
+}
+
+#define FB_PITCH 4096
+
+bool drm_lend(const struct dmabuf *buf)
+{
+	uint32_t fb;
+
+	return !drmModeAddFB(buf->dev, FB_PITCH / 4, buf->size / FB_PITCH, 24, 32, FB_PITCH,
+			     buf->handle, &fb) && !drmModeRmFB(buf->dev, fb);
 }

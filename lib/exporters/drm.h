@@ -43,7 +43,7 @@ void drm_cards_were_looked_at(void);
 /* The card or accelerator that this is an exporter of; NULL if it is of none. */
 const struct drm_card *drm_card_of(const struct dmabuf_exporter *e);
 
-/* Exports handle on buf->dev, as buf->read_only says, and sets buf->fd. */
+/* Exports handle on buf->dev, as buf->read_only says, and sets buf->fd; not if buf->unexported. */
 bool drm_export(struct dmabuf *buf);
 
 /* The .native_offset by DRM_IOCTL_MODE_MAP_DUMB; any GEM handle will do. */
@@ -54,5 +54,8 @@ size_t drm_radeon_vram(int fd);
 
 /* The .close_handle of every GEM driver. */
 void drm_close_handle(struct dmabuf *buf);
+
+/* Their .lend: a framebuffer is made of it, which nobody shows. */
+bool drm_lend(const struct dmabuf *buf);
 
 #endif /* DRM_COMMON_H */

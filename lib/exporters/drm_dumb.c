@@ -237,5 +237,6 @@ const struct dmabuf_exporter_kind dmabuf_drm_dumb = {
 	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
+	.lend = drm_lend,
 	.move = move,
 };

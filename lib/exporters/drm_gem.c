@@ -205,4 +205,5 @@ const struct dmabuf_exporter_kind dmabuf_drm_gem = {
 	.read_only = true,
 	.native_map = native_map,
 	.close_handle = drm_close_handle,
+	.lend = drm_lend,
 };

@@ -80,4 +80,5 @@ const struct dmabuf_exporter_kind dmabuf_drm_radeon = {
 	.read_only = true,
 	.native_offset = native_offset,
 	.close_handle = drm_close_handle,
+	.lend = drm_lend,
 };

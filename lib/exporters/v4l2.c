@@ -157,6 +157,25 @@ static bool request(int fd, const struct v4l2_format *format, size_t size, uint3
 	return !ioctl(fd, VIDIOC_REQBUFS, &req);
 }
 
+/* The number of its queue's buffer, and where the node maps it; of the plane that it is of. */
+static bool query(int fd, uint32_t type, uint32_t index, unsigned int plane,
+		  uint64_t *offset)
+{
+	struct v4l2_plane planes[VIDEO_MAX_PLANES] = { };
+	struct v4l2_buffer b = {
+		.index = index, .type = type, .memory = V4L2_MEMORY_MMAP,
+	};
+
+	if (V4L2_TYPE_IS_MULTIPLANAR(type)) {
+		b.m.planes = planes;
+		b.length = VIDEO_MAX_PLANES;
+	}
+	if (ioctl(fd, VIDIOC_QUERYBUF, &b))
+		return false;
+	*offset = V4L2_TYPE_IS_MULTIPLANAR(type) ? planes[plane].m.mem_offset : b.m.offset;
+	return true;
+}
+
 static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *buf)
 {
 	const bool is_ours = ours.e == e && ours.pid == getpid(), shared = has_ours(e);
@@ -199,10 +218,35 @@ static bool alloc(const struct dmabuf_exporter *e, size_t size, struct dmabuf *b
 	ours.pid = getpid();
 	ours.dev = buf->dev;
 	export.index = create.index;
-	if (ioctl(buf->dev, VIDIOC_EXPBUF, &export))
+	if (!query(buf->dev, e->type, create.index, export.plane, &buf->offset) ||
+	    ioctl(buf->dev, VIDIOC_EXPBUF, &export))
 		return false;
 	buf->fd = export.fd;
 	return true;
+}
+
+/* It is prepared for the device, and taken back before that does anything. */
+static bool lend(const struct dmabuf *buf)
+{
+	const uint32_t type = buf->exporter->type;
+	struct v4l2_plane planes[VIDEO_MAX_PLANES] = { };
+	struct v4l2_buffer b = { .type = type, .memory = V4L2_MEMORY_MMAP };
+	uint64_t offset;
+	int as_int = type;
+	bool lent = false;
+
+	errno = EOPNOTSUPP;
+	/* What is to be shown has to have contents. */
+	if (V4L2_TYPE_IS_OUTPUT(type))
+		return false;
+	if (V4L2_TYPE_IS_MULTIPLANAR(type)) {
+		b.m.planes = planes;
+		b.length = VIDEO_MAX_PLANES;
+	}
+	/* All that the queue has: which of them this is does not matter. */
+	for (; query(buf->dev, type, b.index, 0, &offset); b.index++)
+		lent |= !ioctl(buf->dev, VIDIOC_PREPARE_BUF, &b);
+	return lent && !ioctl(buf->dev, VIDIOC_STREAMOFF, &as_int);
 }
 
 const struct dmabuf_exporter_kind dmabuf_v4l2 = {
@@ -211,4 +255,6 @@ const struct dmabuf_exporter_kind dmabuf_v4l2 = {
 	.find = find,
 	.alloc = alloc,
 	.read_only = true,
+	.node_maps = true,
+	.lend = lend,
 };
