@@ -70,7 +70,8 @@
  *	mappings (VMAs, now), moves (so far), begun (SYNCs that have not ended), begins,
  *	ends (so far), sync-reads, sync-writes (the last SYNC was for this), attached (now),
  *	attaches (so far), closed (the device that made it), fd-read-only, thread (who does
- *	it is not its process's first), orphan (the process that made it has ended)
+ *	it is not its process's first), orphan (the process that made it has ended), nobody (who
+ *	does it is not root)
  * of the mapping, at what happens to a VMA, and for "stale" at a move:
  *	mapping (it is the n-th mmap), offset, length, aligned (a whole PMD could map it),
  *	child (of a fork), other-process (than that of the first mapping), other-thread

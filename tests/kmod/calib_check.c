@@ -1476,6 +1476,19 @@ static bool if_orphan(void)
 	return true;
 }
 
+static bool if_nobody(void)
+{
+	int status = 1;
+	pid_t pid;
+
+	want(!faults(map(buf, SIZE)));
+	pid = fork();
+	if (!pid)
+		_exit(setresuid(65534, 65534, 65534) || !faults(map(buf, SIZE)));
+	want(waitpid(pid, &status, 0) == pid && !status);
+	return true;
+}
+
 static volatile sig_atomic_t signals_left;
 
 /* So many signals, while a slow fault takes several times as long as from one to the next. */
@@ -2187,6 +2200,7 @@ static const struct {
 	{ "at fault if thread do sigbus", if_thread },
 	{ "at fault if other-thread do sigbus", if_thread },
 	{ "at fault if orphan do sigbus", if_orphan },
+	{ "at fault if nobody do sigbus", if_nobody },
 	{ "at fault if mapping=2 do sigbus", if_mapping },
 	{ "at fault if offset=2 do sigbus", if_offset },
 	{ "at fault if length<16 do sigbus", if_length },

@@ -77,6 +77,7 @@ enum calib_fact {
 	CALIB_FD_READ_ONLY,
 	CALIB_THREAD,
 	CALIB_ORPHAN,
+	CALIB_NOBODY,
 	/* Of the mapping. */
 	CALIB_MAPPING,
 	CALIB_OFFSET,
@@ -133,6 +134,7 @@ static const struct {
 	[CALIB_FD_READ_ONLY] = { "fd-read-only", CALIB_ANY },
 	[CALIB_THREAD] = { "thread", CALIB_ANY },
 	[CALIB_ORPHAN] = { "orphan", CALIB_ANY },
+	[CALIB_NOBODY] = { "nobody", CALIB_ANY },
 	/* Of a move: of each VMA, where "stale" asks. */
 	[CALIB_MAPPING] = { "mapping", CALIB_VMA | BIT(CALIB_AT_MOVE) },
 	[CALIB_OFFSET] = { "offset", CALIB_VMA | BIT(CALIB_AT_MOVE) },

@@ -639,6 +639,7 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_CLOSED] = buf->file->closed;
 	is[CALIB_FD_READ_ONLY] = buf->read_only;
 	is[CALIB_THREAD] = !thread_group_leader(current);
+	is[CALIB_NOBODY] = !uid_eq(current_euid(), GLOBAL_ROOT_UID);
 	rcu_read_lock();
 	is[CALIB_ORPHAN] = !pid_task(buf->maker, PIDTYPE_TGID);
 	rcu_read_unlock();
