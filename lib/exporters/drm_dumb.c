@@ -17,18 +17,41 @@
 #define WIDTH 1024
 #define PITCH (WIDTH * 4)
 
+static bool create_dumb(int fd, unsigned int lines, uint32_t *handle)
+{
+	struct drm_mode_create_dumb create = { .width = WIDTH, .height = lines, .bpp = 32 };
+
+	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return false;
+	*handle = create.handle;
+	return true;
+}
+
+/* More lines, where a driver refuses so few, or an odd number. */
+static bool create_usual(int fd, size_t size, uint32_t *handle)
+{
+	const unsigned int least = (size + PITCH - 1) / PITCH;
+	unsigned int lines = 16;
+
+	if (create_dumb(fd, least, handle))
+		return true;
+	if (errno != EINVAL)
+		return false;
+	while (lines < least)
+		lines *= 2;
+	return create_dumb(fd, lines, handle);
+}
+
 /*
  * By trying: a card without a display engine (vgem) answers no question about
  * dumb buffers and makes them nevertheless.
  */
 static bool makes_dumb_buffers(int fd)
 {
-	struct drm_mode_create_dumb create = { .width = WIDTH, .height = 1, .bpp = 32 };
 	struct drm_mode_destroy_dumb destroy = { };
 
-	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
+	if (!create_usual(fd, 1, &destroy.handle))
 		return false;
-	destroy.handle = create.handle;
 	drmIoctl(fd, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
 	return true;
 }
@@ -70,18 +93,6 @@ static void find(const struct dmabuf_exporter_kind *kind)
 			e->video = true;
 		}
 	}
-}
-
-static bool create_usual(int fd, size_t size, uint32_t *handle)
-{
-	struct drm_mode_create_dumb create = {
-		.width = WIDTH, .height = (size + PITCH - 1) / PITCH, .bpp = 32,
-	};
-
-	if (drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create))
-		return false;
-	*handle = create.handle;
-	return true;
 }
 
 /* Lines of which none ends with a page, nor the last, and other pixels; where a driver has such. */
