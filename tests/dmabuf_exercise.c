@@ -49,6 +49,8 @@ static const char *const cases[] = {
 	"alloc,map",
 	/* the GEM shmem helper: the wrong page, at an offset and behind what was unmapped */
 	"alloc:32,map:1,map:0:0:0:8,store",
+	/* the same by the driver's own mmap, where that maps parts at all */
+	"alloc:32,map:1,map:0:1:0:8,store",
 	"alloc:32,map:1,unmap:1:0:0:0:4,store:1:0:0:8,map:2,load:2:0:0:8",
 	/* TTM: a read-only mapping is written by another process */
 	"alloc:0:1,map:0:0:1,mem:0:1",
@@ -96,6 +98,11 @@ static const char *const cases[] = {
 	"alloc:64,map,load,remap:0:0:1,map:2:0:0:32,load:2,fork:1,load@1:1,map@1:3,load@1:3,"
 	"sync,store@1:1,sync:0:1,sync:0:1,store@1:1,store:2,sync@1,"
 	"sync@1,store@1:1,load:1,store@1:3:0:0:1,load:1:0:0:1,sync@1",
+	/* a second export of the handle; others have a buffer where a handle was that is closed */
+	"alloc,map,store,export,map:1:3,load:1,store:1,load",
+	"alloc:16,map,map:1:1,store:0:3,close:0:3,others:0:1,load:1:3",
+	/* nobody maps it when memory is short */
+	"alloc,map,store,unmap,pressure,map,load",
 	/* imported twice, and between the ends of that */
 	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
 	/* what was mapped once is mapped again, whatever was done between */
