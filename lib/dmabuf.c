@@ -322,6 +322,20 @@ void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way)
 	return p;
 }
 
+void *dmabuf_map_first(const struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	const struct dmabuf_way *fd = dmabuf_ways[0];
+	void *p = MAP_FAILED;
+
+	if (!way->of_importer && way != fd) {
+		dmabuf_require_way(buf->exporter, fd);
+		dmabuf_stage("mapping %s through the fd", buf->exporter->name);
+		p = fd->map(buf, NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+		fd = way;
+	}
+	return p == MAP_FAILED ? dmabuf_map(buf, fd) : p;
+}
+
 const char *dmabuf_mapping_name(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
 	static char name[128];

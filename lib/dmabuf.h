@@ -274,6 +274,14 @@ void dmabuf_close(struct dmabuf *buf);
 void *dmabuf_map(const struct dmabuf *buf, const struct dmabuf_way *way);
 
 /*
+ * dmabuf_map_first:
+ *
+ * As dmabuf_map(), through the fd, for who compares with what is seen by way; through way, where
+ * the fd of this buffer cannot be mapped.
+ */
+void *dmabuf_map_first(const struct dmabuf *buf, const struct dmabuf_way *way);
+
+/*
  * dmabuf_private_kills:
  *
  * Whether a private mapping and a load from it are known to bring the kernel down: how, or NULL.

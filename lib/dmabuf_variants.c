@@ -40,9 +40,9 @@ static uint32_t stamp_of(size_t offset)
 	return 0x5eed0000 ^ (offset / page_size());
 }
 
-void dmabuf_write_stamps(const struct dmabuf *buf)
+void dmabuf_write_stamps(const struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	char *p = dmabuf_map(buf, dmabuf_ways[0]);
+	char *p = dmabuf_map_first(buf, way);
 
 	dmabuf_stage("writing to every page of %s", buf->exporter->name);
 	for_each_looked_at(buf, at, 0, buf->size)

@@ -83,7 +83,7 @@ static void readwrite(struct dmabuf *buf, const struct dmabuf_way *way)
 
 static void two_mappings(struct dmabuf *buf, const struct dmabuf_way *way)
 {
-	void *first = dmabuf_map(buf, dmabuf_ways[0]);
+	void *first = dmabuf_map_first(buf, way);
 	void *second = dmabuf_map(buf, way);
 
 	write_all(buf, first, 0x33333333);

@@ -62,7 +62,7 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 	struct dmabuf_mapping m = { .buf = &buf, .way = way };
 	const char *what = dmabuf_mapping_name(&buf, way);
 
-	dmabuf_write_stamps(&buf);
+	dmabuf_write_stamps(&buf, way);
 	dmabuf_blame(variant->clause ?: (way->clause[0] ? way->clause : NULL),
 		     variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);

@@ -245,6 +245,8 @@ static void run_map(const struct exercise_step *step)
 	/* Most mappings are the fd's: arguments beyond the ways come to that. */
 	way = step->arg[1] % (2 * ways) < ways ? step->arg[1] % ways : 0;
 	r.way = ex->ways[way];
+	if (!way && model->fd_refuses)
+		r.way = ex_native_way();
 	if (model->no_way[way] || !ex_way_is_open(r.way, &r.buf, step->arg[1] / ways))
 		return;
 	r.offset = part.first * ex_page;
@@ -315,6 +317,14 @@ static void run_map(const struct exercise_step *step)
 		if (!skipped)
 			snprintf(model->why, sizeof(model->why), "mapped through the %s: %s", r.way->name,
 				 strerror(err));
+		/* As some dma-bufs have no mmap at all: then their driver's stands in. */
+		if (!way && !(flags & ~FLAG_READ) && part.count == model->pages && !skipped &&
+		    !model->by_fd && !model->fd_refuses &&
+		    ex_native_way() && (err == EINVAL || err == ENODEV || err == ENOSYS)) {
+			model->fd_refuses = true;
+			run_map(step);
+			return;
+		}
 		/* What was there may be gone or not: it is not used any more. */
 		if (over) {
 			fill_part(over, (struct part){ (place - over->addr) / ex_page, r.length / ex_page });
@@ -353,6 +363,7 @@ static void run_map(const struct exercise_step *step)
 	s->page[0] |= FIRST;
 	ex_shared->counts.mappings++;
 	model->mapped = true;
+	model->by_fd |= !way && !model->fd_refuses;
 }
 
 void ex_compare_afresh(void)

@@ -86,6 +86,8 @@ struct model {
 	unsigned int number;	/* of the buffer: how many there were */
 	bool idled;		/* nothing was done for a while */
 	bool no_way[8];		/* ways in that skipped */
+	bool by_fd;		/* it was mapped through its fd */
+	bool fd_refuses;	/* that is never mapped, but by its driver */
 	bool no_moves;
 	bool deaf[8];		/* GUP users that say nothing of this exporter */
 	char why[256];		/* the last mapping that was asked for in vain */

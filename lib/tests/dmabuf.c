@@ -432,7 +432,7 @@ static void make_variant(const struct dmabuf_variant *v, size_t size)
 
 	buf.fd = memfd_create("buffer", MFD_CLOEXEC);
 	dmabuf_require(buf.fd >= 0 && !ftruncate(buf.fd, size), "no memfd");
-	dmabuf_write_stamps(&buf);
+	dmabuf_write_stamps(&buf, dmabuf_ways[0]);
 	v->make(&m, true);
 	dmabuf_must("WHOLE", m.length && m.offset + m.length <= size,
 		    "%zu bytes at offset %zu of %zu\n", m.length, m.offset, size);
