@@ -156,6 +156,14 @@ static void bystander_must_be(const char *p, size_t size, uint32_t seed, const c
 		    proc_evidence(p));
 }
 
+static void forget_bystander(void)
+{
+	if (bystander.addr)
+		munmap(bystander.addr, BYSTANDER_PAGES * ex_page);
+	bystander.addr = NULL;
+	dmabuf_close(&bystander.buf);
+}
+
 /* It obeys, as the walk's does. */
 static void judge_bystander(const struct dmabuf_way *way)
 {
@@ -201,10 +209,7 @@ static void begin_unexported(void)
 		judge_bystander(way);
 		return;
 	}
-	if (bystander.addr)
-		munmap(bystander.addr, BYSTANDER_PAGES * ex_page);
-	bystander.addr = NULL;
-	dmabuf_close(buf);
+	forget_bystander();
 }
 
 static void begin_bystander(void)
@@ -248,13 +253,18 @@ static void end_bystander(void)
 				  "written by the mapping that was there all the while, read in a new one");
 		munmap(p, size);
 	}
-	munmap(bystander.addr, size);
-	bystander.addr = NULL;
-	dmabuf_close(&bystander.buf);
+	forget_bystander();
+}
+
+static bool make(const struct exercise_step *step, size_t size, bool read_only, struct dmabuf *buf)
+{
+	return step->arg[2] & 2 ? allocate_elsewhere(size, read_only, step->arg[2] & 8, buf) :
+	       allocate(size, read_only, buf);
 }
 
 static void run_alloc(const struct exercise_step *step)
 {
+	const bool older = (step->arg[2] & 5) == 5 && !ex_self;
 	bool read_only = step->arg[1] && ex->exporter->kind->read_only;
 	size_t size = (step->arg[0] ?: 1) * ex_page;
 	struct dmabuf buf;
@@ -268,12 +278,15 @@ static void run_alloc(const struct exercise_step *step)
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
 	       (step->arg[2] & 10) == 10 ? " and had used it" : "",
-	       !(step->arg[2] & 1) || ex_self ? "" : step->arg[2] & 4 && ex_native_way() ?
-	       ", and another one, mapped before it is exported" : ", and another one");
+	       !(step->arg[2] & 1) || ex_self ? "" : !older ? ", and another one" : ex_native_way() ?
+	       ", behind another one, mapped before it is exported" : ", behind another one");
+	if (older)
+		(ex_native_way() ? begin_unexported : begin_bystander)();
 	model->made.length = 0;
 	model->first_write = 0;
-	if (step->arg[2] & 2 ? !allocate_elsewhere(size, read_only, step->arg[2] & 8, &buf) :
-	    !allocate(size, read_only, &buf)) {
+	/* It may have one at a time. */
+	if (!make(step, size, read_only, &buf) &&
+	    (!older || (forget_bystander(), !make(step, size, read_only, &buf)))) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
 		return;
@@ -300,8 +313,8 @@ static void run_alloc(const struct exercise_step *step)
 	ex_my()->number = model->number;
 	dmabuf_limit_for(buf.size);
 	ex_shared->counts.buffers++;
-	if (step->arg[2] & 1 && !ex_self)
-		(step->arg[2] & 4 && ex_native_way() ? begin_unexported : begin_bystander)();
+	if (step->arg[2] & 1 && !older && !ex_self)
+		begin_bystander();
 }
 
 /* Whether nobody has it any more; then it must be gone. */
