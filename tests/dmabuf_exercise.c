@@ -58,6 +58,7 @@ static const char *const cases[] = {
 	"alloc:2,map,mem:0:1:0:1:1,load:0:0:63",
 	/* fork */
 	"alloc,map,fork:1,load@1",
+	"alloc:16,map:0:1,store:0:3,fork:1,exit:1",
 	/* not-zapped, half-zapped: the old place is used */
 	"alloc:16,map:2,map,load:0:0:0:15,move,store:0:0:0:15",
 	/* late-lost, not-copied, refault-refused, after-move */
@@ -104,7 +105,7 @@ static const char *const cases[] = {
 	/* nobody maps it when memory is short */
 	"alloc,map,store,unmap,pressure,map,load",
 	/* imported twice, and between the ends of that */
-	"alloc,map,store,import,import:1,store,release:1,load,store,release,load",
+	"alloc,map,map:1:1,load:1,store,import,import:1,store,load:1,release:1,load,store:1,release,load",
 	/* what was mapped once is mapped again, whatever was done between */
 	"alloc,map,unmap,map,unmap,import,release,map,unmap,sync:0:1,sync:0:1,map",
 	"alloc,map,unmap,sync:0:2,sync:0:2,map,unmap,move,map,load,unmap,close:0:4,map",
