@@ -86,6 +86,8 @@ static const char *const cases[] = {
 	"alloc:512,map:0:0:512:0:8,load",
 	/* a huge page's address, and not a huge page of the buffer */
 	"alloc:520,map:1,store:1:3:0:0:15,map:0:0:2048:8,load:0:3",
+	/* such an address within a mapping of the driver's that begins elsewhere */
+	"alloc:520,map:1,store:1:3:0:0:15,map:0:1:2560,load:0:3",
 	/* a page of zeroes for what is read before it is written, and then goes on to be read */
 	"alloc:2,map,map:1,load:1:3,store:0:3,load:1:3",
 	/* another buffer: of all of them at once, and of one that does something */

@@ -271,7 +271,9 @@ static void run_map(const struct exercise_step *step)
 			if (!(over->page[first + i] & (MAPPED | FILLER)))
 				place = NULL;
 	} else if (flags & (FLAG_RESERVED | FLAG_HOLE | FLAG_ALIGNED | FLAG_EVEN)) {
-		place = room_for(r.length, flags & FLAG_ALIGNED ? r.offset : 0,
+		/* Both: a huge page's address comes a few pages behind the start. */
+		place = room_for(r.length, !(flags & FLAG_ALIGNED) ? 0 : !(flags & FLAG_EVEN) ? r.offset :
+				 huge_page_size() - 3 * ex_page,
 				 flags & (FLAG_ALIGNED | FLAG_EVEN), &guard);
 		over = NULL;
 	} else {
@@ -286,7 +288,8 @@ static void run_map(const struct exercise_step *step)
 	       flags & FLAG_LOCKED ? ", MAP_LOCKED" : "", flags & FLAG_FUTURE ? ", MCL_FUTURE" : "",
 	       !place ? "" : over ? ", over another mapping of it" :
 	       flags & FLAG_HOLE ? ", over a hole" : ", over a mapping of nothing",
-	       place && flags & FLAG_ALIGNED && !over ? ", aligned" : "",
+	       !place || !(flags & FLAG_ALIGNED) || over ? "" : flags & FLAG_EVEN ?
+	       ", three pages before a huge page's address" : ", aligned",
 	       place && (flags & (FLAG_ALIGNED | FLAG_EVEN)) == FLAG_EVEN && !over ?
 	       ", at a huge page's address" : "");
 	if (place) {
