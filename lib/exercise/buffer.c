@@ -216,9 +216,6 @@ static void begin_bystander(void)
 {
 	char *p;
 
-	/* It outlives a buffer of which all was given up piece by piece. */
-	if (bystander.addr)
-		return;
 	if (!allocate(BYSTANDER_PAGES * ex_page, false, &bystander.buf))
 		return;
 	p = map_bystander();
@@ -274,6 +271,9 @@ static void run_alloc(const struct exercise_step *step)
 		return;
 	if (size > MOST_BYTES)
 		size = MOST_BYTES / ex_page * ex_page;
+	/* That of a buffer which went when the last who had it closed it. */
+	if (!ex_self)
+		end_bystander();
 	ex_say("a buffer of %zu pages%s%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
