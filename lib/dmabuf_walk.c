@@ -467,16 +467,19 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 			 (unsigned long long)seed);
 	igt_nsec_elapsed(&s.start);
 	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
-		unsigned int was;
+		static struct walk was;
 
 		drop_idle(&s, &walk);
+		/* What became plainer may be without a step that it needed. */
 		do {
-			was = walk.count;
+			was = walk;
 			drop_steps(&s, &walk);
 			simplify_steps(&s, &walk);
 			rename_slots(&s, &walk);
 			renumber_slots(&s, &walk);
-		} while (walk.count < was && time_left(&s));
+		} while ((walk.count < was.count ||
+			  memcmp(walk.step, was.step, walk.count * sizeof(walk.step[0]))) &&
+			 time_left(&s));
 		snprintf(how, sizeof(how), ", shortened from %u%s in %u tries%s", before, origin,
 			 s.tries, time_left(&s) ? "" : ", before the time for it was over");
 		/* Once more, for the story. */
