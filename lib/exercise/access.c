@@ -299,7 +299,7 @@ static void run_together(const struct exercise_step *step)
 	unsigned int count = 2 + step->arg[1] % (THREADS - 1);
 	struct slot *s = ex_slot_of(step);
 	pthread_t thread[THREADS];
-	unsigned int n;
+	unsigned int n, most;
 	bool begun;
 
 	if (!s || !ex_stores_count() || !s->shared)
@@ -307,8 +307,8 @@ static void run_together(const struct exercise_step *step)
 	n = step->arg[3] % s->pages;
 	together.s = s;
 	together.page = n;
-	together.pages = ex_run_of(s, n, step->arg[4] & 1 && s->pages - n > ROUNDS ? ROUNDS :
-					 step->arg[4] & 1 ? s->pages - n : 1,
+	most = step->arg[4] & 1 ? ROUNDS : 1;
+	together.pages = ex_run_of(s, n, most < s->pages - n ? most : s->pages - n,
 				   MAPPED | READ | WRITE, 0);
 	if (!together.pages)
 		return;

@@ -473,8 +473,6 @@ static void map_often(unsigned int page, bool stay)
 	       stay ? "; they stay" : "");
 	ex_my()->many_page = page;
 	for (; count < MANY; count++) {
-		struct slot *s;
-
 		ask_for(&r);
 		if (result == MAP_FAILED) {
 			ex_refused(errno);
@@ -482,8 +480,7 @@ static void map_often(unsigned int page, bool stay)
 		}
 		many[count] = result;
 		load_one_of_many(result);
-		s = one_of_many(result);
-		ex_pin(s, page, 1, 0);
+		ex_pin(one_of_many(result), page, 1, 0);
 	}
 	if (count && !ex->ordinary)
 		proc_must_be_pfnmap(many[count - 1], "the last of many mappings");
