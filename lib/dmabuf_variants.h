@@ -63,7 +63,8 @@ size_t dmabuf_looked_at(const struct dmabuf *buf, size_t from);
  * dmabuf_write_stamps, dmabuf_stamps_must_be_there:
  *
  * Write its number to each page that is looked at, by the buffer's own file descriptor or, where
- * that cannot be mapped, by way, and compare what a mapping has of them. A difference is a violation of WHOLE.
+ * that cannot be mapped, by way, and compare what a mapping has of them. A difference is a violation
+ * of WHOLE.
  */
 void dmabuf_write_stamps(const struct dmabuf *buf, const struct dmabuf_way *way);
 void dmabuf_stamps_must_be_there(const struct dmabuf_mapping *m);

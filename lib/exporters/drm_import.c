@@ -77,12 +77,10 @@ static bool import_between(int fd, struct dmabuf *buf, size_t size)
 static bool import(int fd, const char *driver, struct dmabuf *buf)
 {
 	const struct drm_gem_driver *d = drm_gem_importer(driver);
-	const off_t size = lseek(buf->fd, 0, SEEK_END);
-
 	struct dmabuf_exporter unknown = { .imports = true };
 
 	if (has_a_place(driver))
-		return import_between(fd, buf, size);
+		return import_between(fd, buf, lseek(buf->fd, 0, SEEK_END));
 	if (d)
 		return !drmPrimeFDToHandle(fd, buf->fd, &buf->handle) &&
 		       drm_gem_offset(d, fd, buf->handle, &buf->offset);
