@@ -42,6 +42,7 @@ const struct exercise_op *const exercise_ops[] = {
 	&op_others,
 	&op_client,
 	&op_often,
+	&op_kinds,
 	&op_pressure,
 	&op_idle,
 	&op_drop,

@@ -59,6 +59,7 @@ static const char *const cases[] = {
 	/* fork */
 	"alloc,map,fork:1,load@1",
 	"alloc:16,map:0:1,store:0:3,fork:1,exit:1",
+	"alloc:3,map,store,protect:0:1:0:1:1,fork:1,load@1",
 	/* not-zapped, half-zapped: the old place is used */
 	"alloc:16,map:2,map,load:0:0:0:15,move,store:0:0:0:15",
 	/* late-lost, not-copied, refault-refused, after-move */
@@ -122,6 +123,10 @@ static const char *const cases[] = {
 	 * a card, its display and who is not root have it
 	 */
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
+	/* all kinds of mappings, and again after what may change what becomes of them */
+	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,kinds,sync,kinds,sync,kinds:0:0:7,import,kinds,release,"
+	"kinds,others:0:3,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7",
+	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,kinds,others:0:3,kinds",
 };
 
 static const char *replay;

@@ -283,6 +283,7 @@ static void run_alloc(const struct exercise_step *step)
 	if (older)
 		(ex_native_way() ? begin_unexported : begin_bystander)();
 	model->made.length = 0;
+	memset(model->granted, 0, sizeof(model->granted));
 	model->first_write = 0;
 	/* It may have one at a time. */
 	if (!make(step, size, read_only, &buf) &&

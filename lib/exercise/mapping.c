@@ -511,6 +511,94 @@ static void run_often(const struct exercise_step *step)
 			  step->arg[1] % 3 == 2 && model->pages <= MANY_PAGES);
 }
 
+/*
+ * Every kind of mapping of every part, one after another: made, used, compared and taken away. So
+ * what an exporter decides by both the mapping and what was done before meets all of the first at
+ * each step of these, and not when chance has the two together.
+ */
+static const uint32_t kinds[] = {
+	0, FLAG_READ, FLAG_READ | FLAG_POPULATE, FLAG_POPULATE, FLAG_LOCKED, FLAG_PRIVATE,
+	FLAG_PRIVATE | FLAG_READ,
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static bool draw_kinds(struct exercise_step *step)
+{
+	bool drawn = ex_draw_owner(step);
+
+	step->arg[1] = ex_below(8);
+	step->arg[2] = ex_below(1 << 16);
+	return drawn;
+}
+
+/* A page of it; by the salt, which, and whether it is read first. */
+static void use_kind(struct slot *s, uint32_t salt)
+{
+	const unsigned int pages[] = { 0, s->pages / 2, s->pages - 1 };
+	const size_t a_page = ex_page / GRANULE;
+	const struct place p = ex_place_of(s, pages[salt % 3] * a_page + salt / 3 % a_page);
+	bool begun;
+
+	if (!(salt >> 10 & 1))
+		ex_load(s, p);
+	ex_pin(s, p.n, 1, 0);
+	if (ex_stores_count()) {
+		begun = s->shared && ex_begin_store();
+		ex_blame(s);
+		ex_store(s, p);
+		ex_end_store(begun);
+		ex_blame(s);
+	}
+	ex_load(s, p);
+}
+
+static void run_kinds(const struct exercise_step *step)
+{
+	const unsigned int pages = model->pages;
+	const struct part parts[] = {
+		{ 0, pages }, { 0, 1 }, { pages / 2, pages - pages / 2 }, { pages - 1, 1 },
+	};
+	const uint32_t salt = step->arg[2];
+	struct slot *s = ex_my()->slot;
+	struct dmabuf buf;
+
+	while (s < ex_my()->slot + SLOTS && s->addr)
+		s++;
+	if (s == ex_my()->slot + SLOTS || !model->buffer)
+		return;
+	for (unsigned int n = 0; n < KINDS * (pages > 1 ? 4 : 1); n++) {
+		const struct part part = parts[n / KINDS];
+		const struct exercise_step map = {
+			.op = step->op, .who = step->who,
+			.arg = { s - ex_my()->slot, step->arg[1], kinds[n % KINDS], part.first, part.count },
+		};
+		uint32_t *granted;
+
+		if (!ex_way_is_open(ex->ways[0], &buf, 0))
+			return;
+		granted = &model->granted[fcntl(buf.fd, F_GETFL) & O_ACCMODE];
+		if (*granted >> n & 1)
+			keep_made(&(struct request){
+				.buf = buf, .length = part.count * ex_page, .offset = part.first * ex_page,
+				.prot = kinds[n % KINDS] & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE,
+				.flags = kinds[n % KINDS] & FLAG_PRIVATE ? MAP_PRIVATE : MAP_SHARED,
+			});
+		run_map(&map);
+		if (!s->addr)
+			continue;
+		if (s->way == ex->ways[0])
+			*granted |= 1u << n;
+		ex_blame(s);
+		use_kind(s, salt + n * 0x9e37);
+		if (salt % (4 * KINDS) == n)
+			ex_rule_must_hold(s, salt % s->pages, salt);
+		ex_compare(s, salt, false);
+		ex_forget(s);
+	}
+	ex_say("all kinds of mappings are made, used and taken away");
+}
+
 bool ex_draw_slot_part(struct exercise_step *step)
 {
 	if (!ex_draw_slot(step))
@@ -788,4 +876,12 @@ const struct exercise_op op_often = {
 	.weight = 2,
 	.draw = draw_often,
 	.run = run_often,
+};
+
+const struct exercise_op op_kinds = {
+	.name = "kinds",
+	.description = "all kinds of mappings, one after another",
+	.weight = 5,
+	.draw = draw_kinds,
+	.run = run_kinds,
 };

@@ -80,6 +80,7 @@ struct model {
 		off_t offset;
 		int prot, flags, mode;	/* mode: the accesses that the fd was for */
 	} made;
+	uint32_t granted[4];	/* kinds of mappings of its fd that were made, by its mode */
 	bool synced;		/* SYNC was called, or a device came: stores go in brackets */
 	bool open[3];		/* brackets, by direction */
 	struct dmabuf_importer importer[IMPORTERS];
@@ -297,6 +298,7 @@ extern const struct exercise_op op_hand;
 extern const struct exercise_op op_others;
 extern const struct exercise_op op_client;
 extern const struct exercise_op op_often;
+extern const struct exercise_op op_kinds;
 extern const struct exercise_op op_pressure;
 extern const struct exercise_op op_idle;
 extern const struct exercise_op op_drop;
