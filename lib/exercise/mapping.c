@@ -517,8 +517,7 @@ static void run_often(const struct exercise_step *step)
  * each step of these, and not when chance has the two together.
  */
 static const uint32_t kinds[] = {
-	0, FLAG_READ, FLAG_READ | FLAG_POPULATE, FLAG_POPULATE, FLAG_LOCKED, FLAG_PRIVATE,
-	FLAG_PRIVATE | FLAG_READ,
+	0, FLAG_READ, FLAG_POPULATE, FLAG_LOCKED | FLAG_READ, FLAG_PRIVATE, FLAG_PRIVATE | FLAG_READ,
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -557,7 +556,7 @@ static void run_kinds(const struct exercise_step *step)
 {
 	const unsigned int pages = model->pages;
 	const struct part parts[] = {
-		{ 0, pages }, { 0, 1 }, { pages / 2, pages - pages / 2 }, { pages - 1, 1 },
+		{ 0, pages }, { pages / 2, pages - pages / 2 }, { pages - 1, 1 },
 	};
 	const uint32_t salt = step->arg[2];
 	struct slot *s = ex_my()->slot;
@@ -567,7 +566,7 @@ static void run_kinds(const struct exercise_step *step)
 		s++;
 	if (s == ex_my()->slot + SLOTS || !model->buffer)
 		return;
-	for (unsigned int n = 0; n < KINDS * (pages > 1 ? 4 : 1); n++) {
+	for (unsigned int n = 0; n < KINDS * (pages > 1 ? 3 : 1); n++) {
 		const struct part part = parts[n / KINDS];
 		const struct exercise_step map = {
 			.op = step->op, .who = step->who,
@@ -591,7 +590,7 @@ static void run_kinds(const struct exercise_step *step)
 			*granted |= 1u << n;
 		ex_blame(s);
 		use_kind(s, salt + n * 0x9e37);
-		if (salt % (4 * KINDS) == n)
+		if (salt % (3 * KINDS) == n)
 			ex_rule_must_hold(s, salt % s->pages, salt);
 		ex_compare(s, salt, false);
 		ex_forget(s);
