@@ -27,16 +27,19 @@ BAD = {'fail', 'warn', 'dmesg-warn', 'dmesg-fail', 'crash', 'timeout', 'incomple
 
 class Patch:
     def __init__(self, line):
+        line, _, where = line.partition(':')
         line, _, stands_on = line.partition('<')
         words = line.split()
         self.name = words[0]
         self.reproducer = words[1] if len(words) > 1 else None
         self.stands_on = stands_on.split()
+        # What is run: the whole suite, or of a module's exporters some subtests.
+        self.module, self.subtests = where.split() if where else (None, None)
         self.turns = []
 
 
 def read_cures():
-    patches = {}
+    patches = []
     for line in open(CURES + '/cures'):
         if not line.strip() or line.startswith('#'):
             continue
@@ -45,7 +48,7 @@ def read_cures():
             patch.turns.append((re.compile(verdict), re.compile(results)))
         else:
             patch = Patch(line)
-            patches[patch.name] = patch
+            patches.append(patch)
     return patches
 
 
@@ -90,14 +93,16 @@ class Lab:
     def changes(self, patches):
         return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
 
-    def suite(self, name, patches):
+    def suite(self, name, patches, module=None, subtests=None):
         """The results directory; what is there already is not run again."""
+        some = ['--module', f'{TOP}/{module}', '-t', subtests] if module else []
+        name += '-' + os.path.basename(module) if module else ''
         results = f'{self.keep}/{name}'
         if not os.path.exists(results + '/results.json'):
             shutil.rmtree(results, ignore_errors=True)
             with open(f'{self.keep}/{name}.log', 'w') as log:
                 subprocess.run([TOP + '/scripts/run-tests.sh', '--kernel', self.kernel, '--no-expectations',
-                                *self.changes(patches), '-o', results], stdout=log, stderr=log)
+                                *self.changes(patches), *some, '-o', results], stdout=log, stderr=log)
         if not os.path.exists(results + '/results.json'):
             sys.exit(f'kernel-patches.py: nothing was run: {self.keep}/{name}.log')
         return results
@@ -136,22 +141,22 @@ def main():
     args = parser.parse_args()
     cures = read_cures()
     for name in args.patch:
-        if name not in cures:
+        if name not in [p.name for p in cures]:
             parser.error(f"contrib/kernel/cures has no '{name}'")
-    chosen = [cures[n] for n in args.patch or cures]
+    chosen = [p for p in cures if p.name in args.patch or not args.patch]
     if args.judge:
-        wrong, turned = judge(chosen, *args.judge)
-        return 0 if say(wrong, f'{", ".join(p.name for p in chosen)}: {turned} verdicts turned') else 1
+        wrong, turned = judge([p for p in chosen if not p.module], *args.judge)
+        return 0 if say(wrong, f'{", ".join(args.patch or ["all"])}: {turned} verdicts turned') else 1
 
     good = style(args.kernel)
     with tempfile.TemporaryDirectory() as work:
         lab = Lab(args.kernel, os.path.abspath(args.keep or work))
         os.makedirs(lab.keep, exist_ok=True)
-        before = lab.suite('before', [])
         for p in chosen:
-            patches = [*p.stands_on, p.name]
-            wrong, turned = judge([p], before, lab.suite(p.name, patches))
-            good &= say(wrong, f'{p.name}: {turned} verdicts turned, and no other')
+            patches, what = [*p.stands_on, p.name], (p.module, p.subtests)
+            wrong, turned = judge([p], lab.suite('before', [], *what), lab.suite(p.name, patches, *what))
+            good &= say(wrong, f'{p.name}: {turned} verdicts turned, and no other' +
+                        (f' (of {p.module})' if p.module else ''))
             if p.reproducer:
                 was, now = lab.reproduce(p.reproducer, p.stands_on), lab.reproduce(p.reproducer, patches)
                 good &= say([] if (was, now) == (1, 0) else [f'status {was} before and {now} after'],
