@@ -107,6 +107,7 @@
  *	lose		all but move: the page is zeroed
  *	pin		all: it does not move any more
  *	leak		all but close, release: the dma-buf is not freed (DMA_CALIB_LEAKED)
+ *	leak-memory	the same: it is, and its memory is not
  *	warn, taint	all
  *
  * For instance, a normal page where the second half of a mapping is written first by

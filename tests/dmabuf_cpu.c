@@ -35,6 +35,7 @@
 #include "dmabuf_contract.h"
 #include "dmabuf_gup.h"
 #include "dmabuf_memory.h"
+#include "dmabuf_obey.h"
 #include "dmabuf_pattern.h"
 #include "dmabuf_proc.h"
 #include "igt.h"
@@ -215,9 +216,38 @@ static size_t given_back;	/* bytes */
 
 static struct dmabuf used = { .fd = -1, .dev = -1 };
 
+/* A mapping that is changed, and a child that has it for a while. */
+static void change_mapping(char *p, size_t size)
+{
+	const size_t page = page_size(), some = size / 2 & -page;
+	pid_t pid;
+	char *to;
+
+	if (size < 4 * page)
+		return;
+	mprotect(p + page, page, PROT_READ);
+	to = mmap(NULL, some, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	dmabuf_require(to != MAP_FAILED, "no room for %zu bytes", some);
+	if (mremap(p + size - some, some, some, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED) {
+		dmabuf_touch_reading(to, some);
+		/* Nobody else is to come there before all of it is unmapped. */
+		mmap(p + size - some, some, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		     MAP_FIXED, -1, 0);
+	}
+	pid = fork();
+	if (!pid) {
+		(void)*(volatile char *)p;
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	munmap(to, some);
+}
+
 /*
- * A use of it has a bit of all that may cost something: a mapping, one that may be refused,
- * another device that has it for a while, and SYNC, unless that is slow.
+ * A use of it has a bit of all that may cost something: a mapping, one that may be refused and
+ * one that is, what is done to one, another device that has it for a while, and SYNC, unless
+ * that is slow.
  */
 #define MOST_SYNC 4	/* seconds */
 
@@ -243,6 +273,10 @@ static void use_once(const void *request)
 		r->way->map(&used, NULL, used.size, PROT_READ, MAP_PRIVATE, 0);
 	if (other != MAP_FAILED)
 		munmap(other, used.size);
+	other = r->way->map(&used, NULL, 2 * used.size, PROT_READ, MAP_SHARED, 0);
+	if (other != MAP_FAILED)
+		munmap(other, 2 * used.size);
+	change_mapping(p, used.size);
 	/* Which is the same, however it is mapped. */
 	if (r->way == dmabuf_ways[0] && !r->e->no_import &&
 	    dmabuf_import(r->e, used.fd, &importer))
@@ -357,7 +391,8 @@ static const struct dmabuf_check checks[] = {
 	{ "life-fork", "LIFE", "with everything closed, a child sees the buffer after fork, "
 	  "and the parent what the child writes", survives_fork },
 	{ "life-freed", "LIFE", "after the last munmap() the dma-buf is gone, by debugfs, and "
-	  "many buffers, one after another, cost no memory and can be had again", is_freed },
+	  "many buffers, one after another, whose mappings are refused, split, moved and "
+	  "inherited, cost no memory and can be had again", is_freed },
 	{ }
 };
 

@@ -749,6 +749,33 @@ static bool never_freed(void)
 	return true;
 }
 
+static int leaked(void)
+{
+	FILE *f = fopen(DMA_CALIB_LEAKED, "re");
+	int count = -1;
+
+	if (f && fscanf(f, "%d", &count) != 1)
+		count = -1;
+	if (f)
+		fclose(f);
+	return count;
+}
+
+static bool memory_never_freed(void)
+{
+	uint32_t *p = map(buf, SIZE);
+	ino_t ino = inode(buf);
+
+	want(obeys(p, SIZE));
+	munmap(p, SIZE);
+	close(buf);
+	close(dev);
+	usleep(100000);
+	want(!listed(ino) && leaked() == 1);
+	want(free_leaked() && !leaked());
+	return true;
+}
+
 /* What all others refuse, and this one has. */
 static bool mprotect_grants(bool granted)
 {
@@ -2270,6 +2297,7 @@ static const struct {
 	{ "at end do revert", end_loses },
 	{ "moves at mmap do pin", mmap_pins },
 	{ "at mmap do leak", never_freed },
+	{ "at mmap do leak-memory", memory_never_freed },
 	{ "at munmap do warn", munmap_warns },
 	{ "at fault do taint", fault_taints },
 };

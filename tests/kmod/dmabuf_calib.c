@@ -317,6 +317,7 @@ static const struct calib_row calib_rows[] = {
  * @read_only:	its file descriptor is
  * @maker:	the process that allocated it
  * @leaked:	it is in the list of leaked ones
+ * @memory:	there, the dma-buf goes and this does not
  * @late:	frees it
  */
 struct calib_buf {
@@ -352,6 +353,7 @@ struct calib_buf {
 	bool read_only;
 	struct pid *maker;
 	bool leaked;
+	bool memory;
 	struct delayed_work late;
 };
 
@@ -667,6 +669,18 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_EXEC] = current->mm && current->mm != vma->vm_mm;
 }
 
+static void calib_leak_memory(struct calib_buf *buf)
+{
+	if (buf->leaked)
+		return;
+	buf->leaked = true;
+	buf->memory = true;
+	kref_get(&buf->ref);
+	mutex_lock(&calib_leaked_lock);
+	list_add(&buf->list, &calib_leaked);
+	mutex_unlock(&calib_leaked_lock);
+}
+
 static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
 {
 	/* Without a hold on the dma-buf it may be about to go. */
@@ -689,6 +703,9 @@ static void calib_do(struct calib_buf *buf, const struct calib_map *map,
 		break;
 	case CALIB_DO_LEAK:
 		calib_leak(buf, map);
+		break;
+	case CALIB_DO_LEAK_MEMORY:
+		calib_leak_memory(buf);
 		break;
 	case CALIB_DO_WARN:
 		WARN(1, "dmabuf_calib: a warning, as asked for\n");
@@ -1752,12 +1769,8 @@ static int calib_alloc(struct file *filp, struct dma_heap_allocation_data *data)
 	/* From here on others may have it, and end it. */
 	if (buf->row->flags & CALIB_NEVER_FREED)
 		calib_leak(buf, NULL);
-	if (buf->row->flags & CALIB_LEAKS) {
-		kref_get(&buf->ref);
-		mutex_lock(&calib_leaked_lock);
-		list_add(&buf->list, &calib_leaked);
-		mutex_unlock(&calib_leaked_lock);
-	}
+	if (buf->row->flags & CALIB_LEAKS)
+		calib_leak_memory(buf);
 	if ((buf->row->flags & CALIB_LOST_ON_CLOSE) || (rule && rule->event == CALIB_AT_CLOSE)) {
 		kref_get(&buf->ref);
 		mutex_lock(&file->lock);
@@ -2139,7 +2152,7 @@ static void calib_free_leaked(void)
 	mutex_unlock(&calib_leaked_lock);
 	list_for_each_entry_safe(buf, next, &leaked, list) {
 		list_del_init(&buf->list);
-		if (buf->row->flags & CALIB_LEAKS)
+		if (buf->memory)
 			calib_buf_put(buf);
 		else
 			dma_buf_put(buf->dmabuf);
