@@ -50,7 +50,7 @@ static bool try_alloc(size_t size, struct dmabuf *buf)
 	dmabuf_setup("allocating %zu bytes from %s", size, ex->exporter->name);
 	made = dmabuf_try_alloc(ex->exporter, size, buf);
 	err = errno;
-	dmabuf_stage("%s", ex_shared->said[(ex_shared->taken - 1) % SAID]);
+	dmabuf_stage("%s", ex_said());
 	errno = err;
 	return made;
 }

@@ -174,7 +174,7 @@ static void run_client(const struct exercise_step *step)
 	else
 		use_as_device(&r);
 	/* In a new mapping, which is to say the same. */
-	snprintf(said, sizeof(said), "%s", ex_shared->said[(ex_shared->taken - 1) % SAID]);
+	snprintf(said, sizeof(said), "%s", ex_said());
 	ex_compare_afresh();
 	ex_say("%s", said);
 }

@@ -614,7 +614,7 @@ static void must_be_gone(struct slot *s, struct part p)
 	dmabuf_must("WHOLE", dmabuf_load_faults(ex_at(s, p.first)) &&
 		    dmabuf_load_faults(ex_at(s, p.first + p.count - 1)),
 		    "%s: page %u or %u of the mapping can still be read\n",
-		    ex_shared->said[(ex_shared->taken - 1) % SAID], p.first, p.first + p.count - 1);
+		    ex_said(), p.first, p.first + p.count - 1);
 	fill_part(s, p);
 }
 

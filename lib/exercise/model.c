@@ -19,10 +19,15 @@ unsigned int ex_self;
 size_t ex_page;
 int ex_pipes[2];
 
+char *ex_said(void)
+{
+	return ex_shared->said[(ex_shared->taken - 1) % SAID];
+}
+
 /* What is done next: for a message if it fails, and for the story of the walk. */
 void ex_say(const char *fmt, ...)
 {
-	char *said = ex_shared->said[(ex_shared->taken - 1) % SAID];
+	char *said = ex_said();
 	int n = 0;
 	va_list ap;
 
@@ -37,7 +42,7 @@ void ex_say(const char *fmt, ...)
 /* Said, and nothing came of it. */
 void ex_refused(int error)
 {
-	char *said = ex_shared->said[(ex_shared->taken - 1) % SAID];
+	char *said = ex_said();
 	size_t used = strlen(said);
 
 	snprintf(said + used, sizeof(ex_shared->said[0]) - used, " (refused: %s)",
@@ -312,7 +317,7 @@ void ex_must_be(const void *addr, size_t granule, const char *by)
 		if (other && other <= number)
 			snprintf(was, sizeof(was), ", which is what write %u put there", other);
 		dmabuf_violation(ex_contents_clause(), "%s, %s: the word at byte %zu of the buffer (page %zu) is %#x%s, and write %u was the last\n%s\n",
-				 ex_shared->said[(ex_shared->taken - 1) % SAID], by,
+				 ex_said(), by,
 				 granule * GRANULE + i * sizeof(uint32_t),
 				 granule * GRANULE / ex_page, is, was, number, proc_evidence(addr));
 	}
@@ -357,7 +362,7 @@ void ex_store(struct slot *s, struct place p)
 
 		dmabuf_must("RO", dmabuf_store_faults(p.addr, value),
 			    "%s: a store to page %u, which may not be written, does not fault\n%s\n",
-			    ex_shared->said[(ex_shared->taken - 1) % SAID], p.n, proc_evidence(p.addr));
+			    ex_said(), p.n, proc_evidence(p.addr));
 		return;
 	}
 	model->writes++;
@@ -392,7 +397,7 @@ void ex_load(struct slot *s, struct place p)
 	if (!(*state & READ)) {
 		dmabuf_must("WHOLE", dmabuf_load_faults(p.addr),
 			    "%s: a load from page %u, which may not be read, does not fault\n%s\n",
-			    ex_shared->said[(ex_shared->taken - 1) % SAID], p.n, proc_evidence(p.addr));
+			    ex_said(), p.n, proc_evidence(p.addr));
 		return;
 	}
 	if (model->write[p.granule] && ex_must_show(s, p.granule))
@@ -520,7 +525,7 @@ void ex_compare(struct slot *s, uint32_t salt, bool all)
 	ex_blame(s);
 	dmabuf_must("WHOLE", !s->guard || dmabuf_load_faults(ex_at(s, s->pages)),
 		    "%s: what is behind the end of the mapping, where nobody may read, can be read\n%s\n",
-		    ex_shared->said[(ex_shared->taken - 1) % SAID], proc_evidence(ex_at(s, s->pages)));
+		    ex_said(), proc_evidence(ex_at(s, s->pages)));
 	for (unsigned int i = 0; i < (all ? s->pages * a_page : 8); i++) {
 		size_t granule = all ? i : (salt + i * 0x9e3779b1u) % (s->pages * a_page);
 		struct place p = ex_place_of(s, granule);

@@ -128,6 +128,9 @@ bool ex_is_mapped(void);
 /* What is done next: for a message if it fails, and for the story of the walk. */
 void ex_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The words of it, so far. */
+char *ex_said(void);
+
 /* That was refused, and nothing came of it. */
 void ex_refused(int error);
 
