@@ -137,9 +137,15 @@ const char *dmabuf_import_kills(const struct dmabuf_exporter *e)
 const char *dmabuf_prime_import(const struct dmabuf_exporter *e, int dev, int fd,
 				uint32_t *handle)
 {
-	const char *why = begin_try(e, IMPORT, e->name);
+	drmVersionPtr version = drmGetVersion(dev);
+	char of[128];
+	const char *why;
 	int err;
 
+	/* One maps what it imports, and another one (vgem) leaves that for later. */
+	snprintf(of, sizeof(of), "%s by %s", e->name, version ? version->name : "another one");
+	drmFreeVersion(version);
+	why = begin_try(e, IMPORT, of);
 	errno = ECANCELED;
 	if (why)
 		return why;
