@@ -93,6 +93,14 @@ void dmabuf_setup(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void dmabuf_limit_for(size_t bytes);
 
 /*
+ * dmabuf_goes_on:
+ *
+ * A stage has come to the next page: it gets its time anew, but no more than six times. A
+ * fault that takes a millisecond takes thirty where others use the machine.
+ */
+void dmabuf_goes_on(void);
+
+/*
  * dmabuf_saw:
  *
  * A judgement that held: of which clauses, ids separated by blanks, and what was

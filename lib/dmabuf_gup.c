@@ -70,6 +70,7 @@ void dmabuf_touch(void *addr, size_t length)
 	for (size_t at = 0; at < length; at += page) {
 		volatile uint32_t *word = (void *)((char *)addr + at);
 
+		dmabuf_goes_on();
 		*word = *word;
 	}
 }

@@ -18,6 +18,9 @@
 /* What SIGKILL cannot end in this many seconds is stuck in the kernel. */
 #define KILL_GRACE 3
 
+/* So many limits make the most that a stage may take, however well it goes on. */
+#define MOST_LIMITS 6
+
 struct outcome *dmabuf_outcome;
 bool dmabuf_in_child;
 
@@ -35,8 +38,11 @@ static long since_start(void)
 
 static void renew_deadline(void)
 {
-	dmabuf_outcome->deadline = since_start() +
-		(dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
+	const long limit = (dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
+
+	dmabuf_outcome->begun = since_start();
+	dmabuf_outcome->deadline = dmabuf_outcome->begun + limit;
+	dmabuf_outcome->last = dmabuf_outcome->begun + MOST_LIMITS * limit;
 }
 
 void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
@@ -131,6 +137,7 @@ static bool wait_for_child(char *why, size_t len)
 	struct outcome *o = dmabuf_outcome;
 	int pidfd = syscall(SYS_pidfd_open, child, 0), status = 0;
 	bool killed = false, gone = false;
+	long took = 0;
 
 	why[0] = 0;
 	while (!gone) {
@@ -141,6 +148,7 @@ static bool wait_for_child(char *why, size_t len)
 		} else if (!killed) {
 			kill(child, SIGKILL);
 			killed = true;
+			took = since_start() - o->begun;
 			o->deadline = since_start() + KILL_GRACE * 1000;
 		} else {
 			break;
@@ -151,7 +159,7 @@ static bool wait_for_child(char *why, size_t len)
 		close(pidfd);
 
 	if (killed)
-		snprintf(why, len, "it did not end within %u s%s: %s", o->limit + o->extra,
+		snprintf(why, len, "it did not end within %ld s%s: %s", (took + 500) / 1000,
 			 gone ? " and was killed" :
 			 ", nor when it was killed: it is stuck in the kernel", o->stage);
 	if (o->verdict != NONE)
@@ -315,6 +323,16 @@ void dmabuf_limit_for(size_t bytes)
 		return;
 	dmabuf_outcome->extra = bytes >> 20;
 	renew_deadline();
+}
+
+void dmabuf_goes_on(void)
+{
+	long next;
+
+	if (!dmabuf_in_child)
+		return;
+	next = since_start() + (dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
+	dmabuf_outcome->deadline = next < dmabuf_outcome->last ? next : dmabuf_outcome->last;
 }
 
 pid_t dmabuf_fork(void)

@@ -58,8 +58,10 @@ void dmabuf_touch_reading(const void *addr, size_t length)
 {
 	const size_t page = page_size();
 
-	for (size_t at = 0; at < length; at += page)
+	for (size_t at = 0; at < length; at += page) {
+		dmabuf_goes_on();
 		(void)*(const volatile uint32_t *)((const char *)addr + at);
+	}
 }
 
 long dmabuf_faults_of_reading(const void *addr, size_t length)

@@ -4,6 +4,9 @@
 #include "dmabuf_pattern.h"
 #include "igt.h"
 
+/* There are no smaller ones. */
+#define A_PAGE 4096
+
 /* A multiplication by an odd number: every offset has its own word. */
 static uint32_t word_at(size_t offset, uint32_t seed)
 {
@@ -14,8 +17,11 @@ void pattern_fill(void *addr, size_t length, uint32_t seed)
 {
 	volatile uint32_t *word = addr;
 
-	for (size_t at = 0; at < length; at += 4)
+	for (size_t at = 0; at < length; at += 4) {
+		if (at % A_PAGE == 0)
+			dmabuf_goes_on();
 		word[at / 4] = word_at(at, seed);
+	}
 }
 
 bool pattern_differs(const void *addr, size_t offset, size_t length, uint32_t seed,
@@ -24,8 +30,12 @@ bool pattern_differs(const void *addr, size_t offset, size_t length, uint32_t se
 	const volatile uint32_t *word = addr;
 
 	for (size_t at = 0; at < length; at += 4) {
-		uint32_t is = word[at / 4], must = word_at(offset + at, seed);
+		uint32_t is, must;
 
+		if (at % A_PAGE == 0)
+			dmabuf_goes_on();
+		is = word[at / 4];
+		must = word_at(offset + at, seed);
 		if (is == must)
 			continue;
 		snprintf(why, len, "the word at byte %zu (page %zu) is %#x, not %#x",

@@ -350,6 +350,16 @@ static volatile uint32_t *shared_view(size_t granule)
 	return NULL;
 }
 
+/* Time for each page, however many there are. */
+static void comes_to(struct place p)
+{
+	static unsigned int last;
+
+	if (p.n != last)
+		dmabuf_goes_on();
+	last = p.n;
+}
+
 /* A store by this process, or what must become of it if it may not. */
 void ex_store(struct slot *s, struct place p)
 {
@@ -357,6 +367,7 @@ void ex_store(struct slot *s, struct place p)
 
 	if (!(*state & MAPPED))
 		return;
+	comes_to(p);
 	if (!(*state & WRITE)) {
 		uint32_t value = ~ex_word(p.granule, 0, model->write[p.granule]);
 
@@ -394,6 +405,7 @@ void ex_load(struct slot *s, struct place p)
 
 	if (!(*state & MAPPED) || *state & COPIED)
 		return;
+	comes_to(p);
 	if (!(*state & READ)) {
 		dmabuf_must("WHOLE", dmabuf_load_faults(p.addr),
 			    "%s: a load from page %u, which may not be read, does not fault\n%s\n",

@@ -119,6 +119,26 @@ static void is_slow(void)
 	dmabuf_saw("WHOLE", "slowly");
 }
 
+/* A stage that goes on, page after page; and for ever. */
+static void goes_on(void)
+{
+	dmabuf_stage("page after page");
+	for (int i = 0; i < 5; i++) {
+		dmabuf_goes_on();
+		usleep(500000);
+	}
+	dmabuf_saw("WHOLE", "page after page");
+}
+
+static void goes_on_for_ever(void)
+{
+	dmabuf_stage("page after page for ever");
+	for (;;) {
+		dmabuf_goes_on();
+		usleep(1000);
+	}
+}
+
 static void is_large(void)
 {
 	dmabuf_limit_for(8 << 20);
@@ -247,6 +267,8 @@ static const struct {
 	{ "dies-in-set-up", dies_in_set_up },
 	{ "hangs-in-set-up-at-last", hangs_in_set_up_at_last, 2 },
 	{ "is-slow", is_slow, 2 },
+	{ "goes-on", goes_on, 1 },
+	{ "goes-on-for-ever", goes_on_for_ever, 1 },
 	{ "is-large", is_large, 1 },
 	{ "violates-and-hangs", violates_and_hangs, 2 },
 	{ "passes-and-hangs", passes_and_hangs, 2 },
