@@ -572,12 +572,10 @@ static void run_kinds(const struct exercise_step *step)
 			.op = step->op, .who = step->who,
 			.arg = { s - ex_my()->slot, step->arg[1], kinds[n % KINDS], part.first, part.count },
 		};
-		uint32_t *granted;
+		const bool by_fd = ex_way_is_open(ex->ways[0], &buf, 0);
+		uint32_t *granted = &model->granted[by_fd ? fcntl(buf.fd, F_GETFL) & O_ACCMODE : 0];
 
-		if (!ex_way_is_open(ex->ways[0], &buf, 0))
-			return;
-		granted = &model->granted[fcntl(buf.fd, F_GETFL) & O_ACCMODE];
-		if (*granted >> n & 1)
+		if (by_fd && *granted >> n & 1)
 			keep_made(&(struct request){
 				.buf = buf, .length = part.count * ex_page, .offset = part.first * ex_page,
 				.prot = kinds[n % KINDS] & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE,
@@ -586,7 +584,7 @@ static void run_kinds(const struct exercise_step *step)
 		run_map(&map);
 		if (!s->addr)
 			continue;
-		if (s->way == ex->ways[0])
+		if (by_fd && s->way == ex->ways[0])
 			*granted |= 1u << n;
 		ex_blame(s);
 		use_kind(s, salt + n * 0x9e37);
