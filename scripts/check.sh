@@ -16,7 +16,8 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
 
   --no-lab     only what needs no virtual machine
   --source     also kernels that are built from source, which takes long the first
-               time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2
+               time: 6.1, whose udmabuf and CMA heap break the contract, and 7.2, also
+               with KASAN and with lockdep
   --all-machines
                on arm64 every subtest, on 6.12 and 7.2, without and behind an IOMMU, else
                those that tell most, on 7.2; and armhf, on 7.2
@@ -670,12 +671,15 @@ fi
 
 # Real, historical violators, and the same configuration of a kernel where they obey.
 if [ -n "$source" ]; then
-	for version in 6.1 7.2; do
-		rm -rf "$work/source-$version"
-		suite=source:$version
-		$run --kernel "source:$version" -o "$work/source-$version" >"$work/source.log" 2>&1
-		flat "$work/source-$version/junit.xml" >"$work/flat"
-		check "$suite runs to its end" test -e "$work/source-$version/endtime.txt"
+	for built in 6.1 7.2 '7.2 --kasan' '7.2 --lockdep'; do
+		version=${built%% *}
+		results="$work/source-$(echo "$built" | tr -d ' ')"
+		rm -rf "$results"
+		suite=source:$built
+		# shellcheck disable=SC2086 # a version, and what checks it
+		$run --kernel source:$built -o "$results" >"$work/source.log" 2>&1
+		flat "$results/junit.xml" >"$work/flat"
+		check "$suite runs to its end" test -e "$results/endtime.txt"
 		known="$vivid|^fail dmabuf_$wrong_page (vgem|virtio_gpu|bochs-drm)-dumb\$|^fail dmabuf_ro fd-proc-mem qxl-dumb\$"
 		known="$known|$walks (vgem|virtio_gpu|bochs-drm|qxl)-dumb\$"
 		cma='heap-(reserved|default_cma_region)'
@@ -683,12 +687,12 @@ if [ -n "$source" ]; then
 			lines 2 'udmabuf and the CMA heap break PFNMAP' "^fail dmabuf_vma vmflags-fd (udmabuf-memfd|$cma)\$"
 			accused "$known| (udmabuf-memfd|$cma)\$"
 			check 'an attempt that never returns is cut off and named' \
-				grep -rq 'did not end within' "$work/source-$version" --include=err.txt
+				grep -rq 'did not end within' "$results" --include=err.txt
 		else
 			accused "$known|^fail dmabuf_$no_store (vgem|virtio_gpu|bochs-drm)-dumb\$"
 			lines 6 'the heaps and udmabuf look as they must' "^pass dmabuf_vma vmflags-fd (udmabuf-[a-z]*|heap-[a-z_]*)\$"
 		fi
-		[ -z "$keep" ] || cp -r "$work/source-$version" "$keep/"
+		[ -z "$keep" ] || cp -r "$results" "$keep/"
 	done
 fi
 
