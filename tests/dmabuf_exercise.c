@@ -125,8 +125,9 @@ static const char *const cases[] = {
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
 	/* all kinds of mappings, and again after what may change what becomes of them */
 	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,kinds,others:0:3,fork:1,kinds@1,"
-	"exit:1,kinds,move,kinds:0:0:7",
-	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds",
+	"exit:1,kinds,move,kinds:0:0:7:1",
+	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
+	"alloc:300:1,kinds:0:0:0:1",
 };
 
 static const char *replay;

@@ -521,6 +521,10 @@ static const uint32_t kinds[] = {
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define KIND_PARTS 3
+
+/* Those that stay until all are made: mappings of one buffer, of which each is another. */
+static struct slot kept_kinds[KINDS * KIND_PARTS];
 
 static bool draw_kinds(struct exercise_step *step)
 {
@@ -528,7 +532,21 @@ static bool draw_kinds(struct exercise_step *step)
 
 	step->arg[1] = ex_below(8);
 	step->arg[2] = ex_below(1 << 16);
+	step->arg[3] = ex_below(2);
 	return drawn;
+}
+
+/* Which asks vm_ops->access, if there is one. */
+static void must_not_be_written_by_mem(char *addr)
+{
+	int fd = open("/proc/self/mem", O_WRONLY | O_CLOEXEC);
+	const char word[4] = "";
+
+	dmabuf_must("RO", fd < 0 || pwrite(fd, word, sizeof(word), (uintptr_t)addr) <= 0,
+		    "%s: it is written through /proc/self/mem, and its file descriptor is read-only\n%s\n",
+		    ex_said(), proc_evidence(addr));
+	if (fd >= 0)
+		close(fd);
 }
 
 /* A page of it; by the salt, which, and whether it is read first. */
@@ -549,13 +567,34 @@ static void use_kind(struct slot *s, uint32_t salt)
 		ex_end_store(begun);
 		ex_blame(s);
 	}
+	if (s->read_only)
+		must_not_be_written_by_mem(p.addr);
 	ex_load(s, p);
+}
+
+static void keep_kind(struct slot *to, struct slot *s)
+{
+	memcpy(to, s, offsetof(struct slot, page));
+	memcpy(to->page, s->page, s->pages);
+	s->addr = NULL;
+	ex_my()->keeps = true;
+}
+
+static void forget_kept(void)
+{
+	for (unsigned int n = 0; n < KINDS * KIND_PARTS; n++) {
+		if (!kept_kinds[n].addr)
+			continue;
+		ex_compare(&kept_kinds[n], 0, false);
+		ex_forget(&kept_kinds[n]);
+	}
+	ex_my()->keeps = false;
 }
 
 static void run_kinds(const struct exercise_step *step)
 {
 	const unsigned int pages = model->pages;
-	const struct part parts[] = {
+	const struct part parts[KIND_PARTS] = {
 		{ 0, pages }, { pages / 2, pages - pages / 2 }, { pages - 1, 1 },
 	};
 	const uint32_t salt = step->arg[2];
@@ -566,7 +605,7 @@ static void run_kinds(const struct exercise_step *step)
 		s++;
 	if (s == ex_my()->slot + SLOTS || !model->buffer)
 		return;
-	for (unsigned int n = 0; n < KINDS * (pages > 1 ? 3 : 1); n++) {
+	for (unsigned int n = 0; n < KINDS * (pages > 1 ? KIND_PARTS : 1); n++) {
 		const struct part part = parts[n / KINDS];
 		const struct exercise_step map = {
 			.op = step->op, .who = step->who,
@@ -588,12 +627,17 @@ static void run_kinds(const struct exercise_step *step)
 			*granted |= 1u << n;
 		ex_blame(s);
 		use_kind(s, salt + n * 0x9e37);
-		if (salt % (3 * KINDS) == n)
+		if (salt % (KIND_PARTS * KINDS) == n)
 			ex_rule_must_hold(s, salt % s->pages, salt);
 		ex_compare(s, salt, false);
-		ex_forget(s);
+		if (step->arg[3] & 1)
+			keep_kind(&kept_kinds[n], s);
+		else
+			ex_forget(s);
 	}
-	ex_say("all kinds of mappings are made, used and taken away");
+	forget_kept();
+	ex_say("all kinds of mappings are made%s, used and taken away", step->arg[3] & 1 ?
+	       ", side by side" : "");
 }
 
 bool ex_draw_slot_part(struct exercise_step *step)

@@ -184,7 +184,7 @@ bool ex_is_mapped(void)
 
 		if (!p->pid)
 			continue;
-		if (p->many[0])
+		if (p->many[0] || p->keeps)
 			return true;
 		for (unsigned int j = 0; j < SLOTS; j++)
 			if (p->slot[j].addr)

@@ -59,6 +59,7 @@ struct process {
 	unsigned int number;	/* of the buffer that dev is of */
 	char *many[MANY];	/* mappings of the whole, through the fd; NULL: there are none */
 	unsigned int many_page;	/* that is compared in them */
+	bool keeps;		/* mappings of all kinds, for the time of a step */
 	struct slot slot[SLOTS];
 };
 
