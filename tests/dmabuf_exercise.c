@@ -124,10 +124,14 @@ static const char *const cases[] = {
 	 */
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
 	/* all kinds of mappings, and again after what may change what becomes of them */
-	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,kinds,others:0:3,fork:1,kinds@1,"
-	"exit:1,kinds,move,kinds:0:0:7:1",
+	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,others:0:3,kinds:0:0:7",
+	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
+	/* a KVM guest comes to pages that the CPU has, in a mapping that begins elsewhere */
+	"alloc:3,map,store:0:3,map:1:0:0:2,guest:1,guest:1:1",
+	/* a move of what was split, whose maker has ended */
+	"alloc:16:0:2,map,store:0:3,protect:0:1:0:4:1,move@0t,load:0:3,load:0:0:0:15,kinds",
 };
 
 static const char *replay;
