@@ -128,6 +128,9 @@ static const char *const cases[] = {
 	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
+	/* many mappings and two moves; a read-only one that mremap() moved is written by another process */
+	"alloc,map,often:0:2,move,move:0:1",
+	"alloc:4:1,map:0:0:1,load:0:3,remap:0:0:1,mem:1:1",
 	/* a KVM guest comes to pages that the CPU has, in a mapping that begins elsewhere */
 	"alloc:3,map,store:0:3,map:1:0:0:2,guest:1,guest:1:1",
 	/* a move of what was split, whose maker has ended */
