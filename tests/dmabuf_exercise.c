@@ -131,8 +131,6 @@ static const char *const cases[] = {
 	/* many mappings and two moves; a read-only one that mremap() moved is written by another process */
 	"alloc,map,often:0:2,move,move:0:1",
 	"alloc:4:1,map:0:0:1,load:0:3,remap:0:0:1,mem:1:1",
-	/* a KVM guest comes to pages that the CPU has, in a mapping that begins elsewhere */
-	"alloc:3,map,store:0:3,map:1:0:0:2,guest:1,guest:1:1",
 	/* a move of what was split, whose maker has ended */
 	"alloc:16:0:2,map,store:0:3,protect:0:1:0:4:1,move@0t,load:0:3,load:0:0:0:15,kinds",
 };
