@@ -69,6 +69,7 @@ NOT_RUN = {
     'runner/vm/run.sh --arch arm64 --results /tmp/lab -- dmesg': ARM64,
     'scripts/check.sh': 'what runs this',
     'scripts/check.sh --mutants': 'what runs this',
+    'scripts/check.sh --source': 'what runs this',
     'scripts/check.sh --keep DIR': 'what runs this',
     'scripts/mutants --seed 1 --count 100': 'check.sh --mutants: takes long',
     'dmabuf_exercise --run-subtest walk --dynamic-subtest heap-system --seconds 3600': 'takes an hour',

@@ -76,7 +76,7 @@ r=$work/r
 # Every way to end, in one run.
 status 1 'a run with failures' run --inactivity-timeout 3 -x '@several' "$root" "$r"
 says 'hangs) timeout'
-says '^hangs: timeout: it did not end'
+says '\(^\|, \)hangs: timeout: it did not end'
 says '^some *part  [.]$'
 says '^Linux .* pass, .* fail, .* timeout, '
 says "^each failure, .*: $r/report.txt$"
