@@ -669,16 +669,21 @@ static void calib_look(unsigned long *is, const struct calib_buf *buf,
 	is[CALIB_EXEC] = current->mm && current->mm != vma->vm_mm;
 }
 
+static void calib_list_leaked(struct calib_buf *buf)
+{
+	buf->leaked = true;
+	mutex_lock(&calib_leaked_lock);
+	list_add(&buf->list, &calib_leaked);
+	mutex_unlock(&calib_leaked_lock);
+}
+
 static void calib_leak_memory(struct calib_buf *buf)
 {
 	if (buf->leaked)
 		return;
-	buf->leaked = true;
 	buf->memory = true;
 	kref_get(&buf->ref);
-	mutex_lock(&calib_leaked_lock);
-	list_add(&buf->list, &calib_leaked);
-	mutex_unlock(&calib_leaked_lock);
+	calib_list_leaked(buf);
 }
 
 static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
@@ -686,11 +691,8 @@ static void calib_leak(struct calib_buf *buf, const struct calib_map *map)
 	/* Without a hold on the dma-buf it may be about to go. */
 	if (buf->leaked || (map && !map->holds))
 		return;
-	buf->leaked = true;
 	get_dma_buf(buf->dmabuf);
-	mutex_lock(&calib_leaked_lock);
-	list_add(&buf->list, &calib_leaked);
-	mutex_unlock(&calib_leaked_lock);
+	calib_list_leaked(buf);
 }
 
 /* Does what can be done at any time. */
