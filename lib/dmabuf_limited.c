@@ -36,13 +36,16 @@ static long since_start(void)
 	return igt_nsec_elapsed(&start) / 1000000;
 }
 
+/* Milliseconds that a stage gets. */
+static long stage_limit(void)
+{
+	return (dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
+}
+
 static void renew_deadline(void)
 {
-	const long limit = (dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
-
 	dmabuf_outcome->begun = since_start();
-	dmabuf_outcome->deadline = dmabuf_outcome->begun + limit;
-	dmabuf_outcome->last = dmabuf_outcome->begun + MOST_LIMITS * limit;
+	dmabuf_outcome->deadline = dmabuf_outcome->begun + stage_limit();
 }
 
 void dmabuf_conclude(enum verdict verdict, const char *fmt, ...)
@@ -327,12 +330,13 @@ void dmabuf_limit_for(size_t bytes)
 
 void dmabuf_goes_on(void)
 {
-	long next;
+	long next, last;
 
 	if (!dmabuf_in_child)
 		return;
-	next = since_start() + (dmabuf_outcome->limit + dmabuf_outcome->extra) * 1000l;
-	dmabuf_outcome->deadline = next < dmabuf_outcome->last ? next : dmabuf_outcome->last;
+	next = since_start() + stage_limit();
+	last = dmabuf_outcome->begun + MOST_LIMITS * stage_limit();
+	dmabuf_outcome->deadline = next < last ? next : last;
 }
 
 pid_t dmabuf_fork(void)

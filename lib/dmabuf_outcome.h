@@ -32,8 +32,7 @@ struct outcome {
 	enum verdict verdict;
 	volatile bool setting_up;	/* what hangs or dies now is not the exporter's */
 	volatile long begun;		/* the stage: milliseconds after start */
-	volatile long deadline;		/* of it, unless it goes on */
-	volatile long last;		/* and even then */
+	volatile long deadline;		/* of it */
 	unsigned int limit;		/* seconds that a stage gets */
 	unsigned int extra;		/* and what the size of the buffer adds */
 	bool too_large;			/* a buffer's size was more than the page allocator gives */
