@@ -369,14 +369,21 @@ static void run_map(const struct exercise_step *step)
 	model->by_fd |= !way && !model->fd_refuses;
 }
 
+/* One in which this process has no mapping, or NULL. */
+static struct slot *free_slot(void)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (!ex_my()->slot[i].addr)
+			return &ex_my()->slot[i];
+	return NULL;
+}
+
 void ex_compare_afresh(void)
 {
 	struct exercise_step map = { .arg = { 0, 0, FLAG_READ } };
-	struct slot *s = ex_my()->slot;
+	struct slot *s = free_slot();
 
-	while (s < ex_my()->slot + SLOTS && s->addr)
-		s++;
-	if (s == ex_my()->slot + SLOTS)
+	if (!s)
 		return;
 	map.arg[0] = s - ex_my()->slot;
 	run_map(&map);
@@ -598,21 +605,21 @@ static void run_kinds(const struct exercise_step *step)
 		{ 0, pages }, { pages / 2, pages - pages / 2 }, { pages - 1, 1 },
 	};
 	const uint32_t salt = step->arg[2];
-	struct slot *s = ex_my()->slot;
+	struct slot *s = free_slot();
+	uint32_t *granted;
 	struct dmabuf buf;
+	bool by_fd;
 
-	while (s < ex_my()->slot + SLOTS && s->addr)
-		s++;
-	if (s == ex_my()->slot + SLOTS || !model->buffer)
+	if (!s || !model->buffer)
 		return;
+	by_fd = ex_way_is_open(ex->ways[0], &buf, 0);
+	granted = &model->granted[by_fd ? fcntl(buf.fd, F_GETFL) & O_ACCMODE : 0];
 	for (unsigned int n = 0; n < KINDS * (pages > 1 ? KIND_PARTS : 1); n++) {
 		const struct part part = parts[n / KINDS];
 		const struct exercise_step map = {
 			.op = step->op, .who = step->who,
 			.arg = { s - ex_my()->slot, step->arg[1], kinds[n % KINDS], part.first, part.count },
 		};
-		const bool by_fd = ex_way_is_open(ex->ways[0], &buf, 0);
-		uint32_t *granted = &model->granted[by_fd ? fcntl(buf.fd, F_GETFL) & O_ACCMODE : 0];
 
 		if (by_fd && *granted >> n & 1)
 			keep_made(&(struct request){
