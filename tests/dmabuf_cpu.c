@@ -234,7 +234,7 @@ static void change_mapping(char *p, size_t size)
 		mmap(p + size - some, some, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
 		     MAP_FIXED, -1, 0);
 	}
-	pid = fork();
+	pid = dmabuf_fork();
 	if (!pid) {
 		(void)*(volatile char *)p;
 		_exit(0);
