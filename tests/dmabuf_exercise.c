@@ -131,8 +131,9 @@ static const char *const cases[] = {
 	/* many mappings and two moves; a read-only one that mremap() moved is written by another process */
 	"alloc,map,often:0:2,move,move:0:1",
 	"alloc:4:1,map:0:0:1,load:0:3,remap:0:0:1,mem:1:1",
-	/* a move of what was split, whose maker has ended */
+	/* a move of what was split, whose maker has ended; and has left its device open */
 	"alloc:16:0:2,map,store:0:3,protect:0:1:0:4:1,move@0t,load:0:3,load:0:0:0:15,kinds",
+	"alloc:16:0:18,map,store:0:3,move@0t,load:0:3",
 };
 
 static const char *replay;

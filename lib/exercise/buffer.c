@@ -36,7 +36,7 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
-	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 8 * ex_below(2) : 0) | (ex_once_in(4) ? 4 : 0);
+	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 8 * ex_below(4) : 0) | (ex_once_in(4) ? 4 : 0);
 	step->who = ex_draw_process();
 	return true;
 }
@@ -81,33 +81,34 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
 }
 
 /*
- * The same, by a process that has ended then: its file descriptors are ours, and all that is
- * left of it. It may have used the buffer.
+ * The same, by a process that has ended then: its file descriptor is ours, and all that is
+ * left of it, or its device is, too. It may have used the buffer.
  */
-static bool allocate_elsewhere(size_t size, bool read_only, bool use, struct dmabuf *buf)
+static bool allocate_elsewhere(size_t size, bool read_only, bool use, bool leave, struct dmabuf *buf)
 {
 	pid_t pid;
 	int status;
 
-	model->given = -1;
+	model->given = (struct dmabuf){ .fd = -1, .dev = -1 };
 	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	dmabuf_require(pid >= 0, "no process: %s", strerror(errno));
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!allocate(size, read_only, buf))
 			_exit(errno);
-		model->given = buf->fd;
 		if (use)
 			ex_use_first(buf);
-		close(buf->dev);
+		if (!leave) {
+			close(buf->dev);
+			buf->dev = -1;
+			buf->handle = 0;
+		}
+		model->given = *buf;
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
 	dmabuf_inherit_verdict();
-	*buf = (struct dmabuf){
-		.exporter = ex->exporter, .fd = model->given, .dev = -1, .read_only = read_only,
-		.size = lseek(model->given, 0, SEEK_END),
-	};
+	*buf = model->given;
 	errno = WEXITSTATUS(status);
 	return buf->fd >= 0;
 }
@@ -255,7 +256,9 @@ static void end_bystander(void)
 
 static bool make(const struct exercise_step *step, size_t size, bool read_only, struct dmabuf *buf)
 {
-	return step->arg[2] & 2 ? allocate_elsewhere(size, read_only, step->arg[2] & 8, buf) :
+	const uint32_t how = step->arg[2];
+
+	return how & 2 ? allocate_elsewhere(size, read_only, how & 8, how & 16, buf) :
 	       allocate(size, read_only, buf);
 }
 
@@ -274,10 +277,11 @@ static void run_alloc(const struct exercise_step *step)
 	/* That of a buffer which went when the last who had it closed it. */
 	if (!ex_self)
 		end_bystander();
-	ex_say("a buffer of %zu pages%s%s%s%s", size / ex_page,
+	ex_say("a buffer of %zu pages%s%s%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
 	       step->arg[2] & 2 ? ", of a process that has ended" : "",
 	       (step->arg[2] & 10) == 10 ? " and had used it" : "",
+	       (step->arg[2] & 18) == 18 ? " and left its device open" : "",
 	       !(step->arg[2] & 1) || ex_self ? "" : !older ? ", and another one" : ex_native_way() ?
 	       ", behind another one, mapped before it is exported" : ", behind another one");
 	if (older)

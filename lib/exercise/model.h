@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "dmabuf.h"
 #include "dmabuf_exercise.h"
 
 struct dmabuf;
@@ -71,7 +72,7 @@ struct model {
 	uint64_t offset;	/* at which the device maps it, as in struct dmabuf */
 	bool read_only;
 	bool has_dev;		/* it came with a device */
-	int given;		/* the file descriptor that another process made here; -1: none */
+	struct dmabuf given;	/* which another process made here; fd is -1: none */
 	ino_t ino;
 	size_t size;
 	unsigned int pages;
