@@ -18,10 +18,16 @@ def run(*command):
     """Its seconds, its seconds of CPU time and its memory in MiB."""
     begin = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    pid = most = 0
+    while not pid:
+        # What wait4() says is what this process has, from before the exec().
+        with open(f'/proc/{child.pid}/status') as f:
+            most = max([most, *(int(line.split()[1]) for line in f if line.startswith('VmHWM:'))])
+        time.sleep(0.01)
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
     if status:
         sys.exit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, most / 1024
 
 
 runner, reporter, trivial, folder = sys.argv[1:5]
@@ -40,7 +46,7 @@ for count in map(int, sys.argv[5:]):
         texts = run(reporter, results)
         page = run(reporter, '--html', f'{folder}/page.html', results)
         print(f'{count:6} subtests{label:3}: {wall / count * 1e3:.2f} ms each ({cpu / count * 1e3:.2f} of CPU), '
-              f'{memory:.0f} MiB; reports {texts[0] + page[0]:.2f} s ({texts[1] + page[1]:.2f} of CPU), '
-              f'{max(texts[2], page[2]):.0f} MiB', flush=True)
+              f'{memory:.1f} MiB; reports {texts[0] + page[0]:.2f} s ({texts[1] + page[1]:.2f} of CPU), '
+              f'{max(texts[2], page[2]):.1f} MiB', flush=True)
     shutil.rmtree(results)
     shutil.rmtree(root)
