@@ -197,7 +197,7 @@ void job_list_join(struct job_list *list)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		const struct job *job = &list->jobs[i];
+		struct job *job = &list->jobs[i];
 
 		if (last && is_plain(last) && is_plain(job) && !strcmp(last->binary, job->binary) &&
 		    strlen(last->subtests) < MAX_NAMES) {
@@ -205,6 +205,8 @@ void job_list_join(struct job_list *list)
 
 			free(last->subtests);
 			last->subtests = all;
+			free(job->binary);
+			free(job->subtests);
 		} else {
 			last = &list->jobs[kept++];
 			*last = *job;
