@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "dmabuf.h"
@@ -834,8 +835,12 @@ static void run_drop(const struct exercise_step *step)
 	ex_drop_all();
 }
 
-/* So long that a driver may put what nobody uses to sleep; once in a walk. */
-#define IDLE_US 250000
+/*
+ * So long that a driver may put what nobody uses to sleep, and says how long that is
+ * (Documentation/ABI/testing/sysfs-devices-power); once in a walk.
+ */
+#define IDLE_MS 100
+#define MOST_IDLE_MS 1000
 
 static bool draw_idle(struct exercise_step *step)
 {
@@ -908,6 +913,25 @@ static void write_for_a_while(struct slot *s, bool with_others)
 	ex_end_store(begun);
 }
 
+static unsigned int idle_ms(void)
+{
+	char path[96];
+	struct stat st;
+	int delay = 0;
+	FILE *f;
+
+	if (fstat(ex_my_dev(), &st))
+		return IDLE_MS;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/power/autosuspend_delay_ms",
+		 major(st.st_rdev), minor(st.st_rdev));
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%d", &delay) != 1 || delay < 0)
+		delay = 0;
+	if (f)
+		fclose(f);
+	return IDLE_MS + (delay < MOST_IDLE_MS ? delay : MOST_IDLE_MS);
+}
+
 static void run_idle(const struct exercise_step *step)
 {
 	struct slot *s = ex_slot_of(step);
@@ -922,7 +946,7 @@ static void run_idle(const struct exercise_step *step)
 		return;
 	}
 	ex_say("nobody does anything for a while");
-	usleep(IDLE_US);
+	usleep(1000 * idle_ms());
 }
 
 const struct exercise_op op_alloc = {
