@@ -95,8 +95,9 @@ void dmabuf_limit_for(size_t bytes);
 /*
  * dmabuf_goes_on:
  *
- * A stage has come to the next page: it gets its time anew, but no more than six times. A
- * fault that takes a millisecond takes thirty where others use the machine.
+ * A stage has come to the next page, or to the next buffer: it gets its time anew, but no
+ * more than six times, and no more than 90 s. A fault that takes a millisecond takes thirty
+ * where others use the machine.
  */
 void dmabuf_goes_on(void);
 

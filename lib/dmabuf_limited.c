@@ -18,8 +18,12 @@
 /* What SIGKILL cannot end in this many seconds is stuck in the kernel. */
 #define KILL_GRACE 3
 
-/* So many limits make the most that a stage may take, however well it goes on. */
+/*
+ * So many limits make the most that a stage may take, however well it goes on; and so many
+ * milliseconds, unless one limit is more: a runner gives a subtest two minutes.
+ */
 #define MOST_LIMITS 6
+#define MOST_MS 90000
 
 struct outcome *dmabuf_outcome;
 bool dmabuf_in_child;
@@ -330,12 +334,15 @@ void dmabuf_limit_for(size_t bytes)
 
 void dmabuf_goes_on(void)
 {
-	long next, last;
+	const long limit = stage_limit();
+	long next, last, most = MOST_LIMITS * limit;
 
 	if (!dmabuf_in_child)
 		return;
-	next = since_start() + stage_limit();
-	last = dmabuf_outcome->begun + MOST_LIMITS * stage_limit();
+	if (most > MOST_MS)
+		most = limit > MOST_MS ? limit : MOST_MS;
+	next = since_start() + limit;
+	last = dmabuf_outcome->begun + most;
 	dmabuf_outcome->deadline = next < last ? next : last;
 }
 

@@ -144,6 +144,7 @@ static bool fill(struct dmabuf *buf)
 		more = make_another(buf, step, &others[made++]);
 		if (more)
 			filled += step;
+		dmabuf_goes_on();
 	}
 	while (made--)
 		close_another(&others[made]);
