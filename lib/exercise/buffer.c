@@ -848,7 +848,7 @@ static bool draw_idle(struct exercise_step *step)
 }
 
 /* Or so long that a driver may move by itself what is used. */
-#define BUSY_NS 100000000
+#define BUSY_NS 50000000
 
 /*
  * Meanwhile other threads map all of it, read and unmap that, and call SYNC: the same page faults
