@@ -128,6 +128,8 @@ static const char *const cases[] = {
 	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
+	/* held in place for good when its device is closed, while another one has it, after SYNC */
+	"alloc,map,sync:0:2,sync:0:2,sync:0:2,sync:0:2,import,close:0:4,release,move,load",
 	/* many mappings and two moves; a read-only one that mremap() moved is written by another process */
 	"alloc,map,often:0:2,move,move:0:1",
 	"alloc:4:1,map:0:0:1,load:0:3,remap:0:0:1,mem:1:1",
