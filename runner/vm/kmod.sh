@@ -147,37 +147,48 @@ fetch_headers() {
 	for f in "$new"/usr/src/linux-headers-*/Makefile; do
 		sed -i "s|\([ =]\)/usr/src/|\1$headers/usr/src/|g" "$f"
 	done
-	# As the compiler's name has the version that its suite had, see below.
-	cat >"$new/cc" <<END
+	chmod 755 "$new"
+	# Where another run was faster, its tree is as good.
+	[ -d "$headers" ] || mv "$new" "$headers"
+	rm -rf "$new" "$headers/${new##*/}"
+	clean=
+}
+
+# As the compiler's name has the version that its suite had, and it may have been newer.
+make_cc() {
+	cat >"$tmp/cc" <<END
 #!/bin/sh
 # gcc, without the options that it is too old for.
 gcc=${cross}gcc
 END
-	cat >>"$new/cc" <<'END'
+	cat >>"$tmp/cc" <<'END'
 while :; do
 	rc=0
 	said=$(LC_ALL=C $gcc "$@" 2>&1) || rc=$?
 	[ $rc -ne 0 ] || break
 	option=$(printf '%s\n' "$said" |
 		sed -n "s/.*: unrecognized command-line option '\([^']*\)'.*/\1/p" | head -n 1)
-	case $option in
-	'') break ;;
+	with=$option
+	case $gcc$option in
+	*gcc) break ;;
 	# Where the guard would be instead, this kernel has none.
-	-mstack-protector-guard*) set -- "$@" -fno-stack-protector ;;
+	*-mstack-protector-guard*) set -- "$@" -fno-stack-protector ;;
+	# Its ftrace writes in front of functions, and dies where they are not aligned.
+	aarch64*-fmin-function-alignment*) with='-fpatchable-function-entry*' ;;
 	esac
 	for word; do
 		shift
-		[ "$word" = "$option" ] || set -- "$@" "$word"
+		# shellcheck disable=SC2254 # a pattern
+		case $word in
+		"$option" | $with) ;;
+		*) set -- "$@" "$word" ;;
+		esac
 	done
 done
 [ -z "$said" ] || printf '%s\n' "$said" >&2
 exit $rc
 END
-	chmod 755 "$new" "$new/cc"
-	# Where another run was faster, its tree is as good.
-	[ -d "$headers" ] || mv "$new" "$headers"
-	rm -rf "$new" "$headers/${new##*/}"
-	clean=
+	chmod 755 "$tmp/cc"
 }
 
 if [ -n "$build" ]; then
@@ -188,8 +199,9 @@ else
 	fetch_headers
 	build=$headers/usr/src/linux-headers-$release
 	[ -d "$build" ] || die "linux-headers-$release has no /usr/src/linux-headers-$release"
+	make_cc
 	# No BTF: that takes pahole.
-	set -- CC="$headers/cc" CONFIG_DEBUG_INFO_BTF_MODULES=
+	set -- CC="$tmp/cc" CONFIG_DEBUG_INFO_BTF_MODULES=
 fi
 if [ -n "$cross" ]; then
 	# As the kernel calls it.
