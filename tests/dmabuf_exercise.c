@@ -79,6 +79,8 @@ static const char *const cases[] = {
 	"alloc:512,map:0:0:512,store:0:3",
 	/* a fault that a signal interrupts */
 	"alloc:64,map,load:0:5",
+	/* one of several at once, in what mremap() moved */
+	"alloc:16,map,remap:0:0:1,together:1:2:0:0:1,pin:1:0:0:0:16",
 	/* the n-th mapping */
 	"alloc,often",
 	/* private; and where it is refused, what that gives back is not another's */

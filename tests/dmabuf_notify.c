@@ -24,6 +24,7 @@
  * arg[1].values: fd, native, import
  */
 #include <inttypes.h>
+#include <linux/dma-buf.h>
 
 #include "dmabuf.h"
 #include "dmabuf_checks.h"
@@ -357,6 +358,18 @@ static void guest_must_have_followed(struct view *view, const struct dmabuf_way 
 	munmap(fresh, view->buf->size);
 }
 
+/* So often that what an exporter decides by how often it was used has turned. */
+#define OFTEN 20
+
+static void use_often(struct dmabuf *buf, const struct dmabuf_way *way)
+{
+	for (int i = 0; i < OFTEN; i++) {
+		dmabuf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+		dmabuf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+		munmap(dmabuf_map(buf, way), buf->size);
+	}
+}
+
 static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 {
 	struct dmabuf buf = dmabuf_alloc(e, MOVED_SIZE);
@@ -380,6 +393,7 @@ static void kvm_move(const struct dmabuf_exporter *e, const struct dmabuf_way *w
 
 	/* What held it in place, or was forgotten at the first move, would show now. */
 	dmabuf_part("NOTIFY") {
+		use_often(&buf, way);
 		dmabuf_moves_again(&buf, witness, way);
 		guest_must_have_followed(&view, way, &m, 0x55555555,
 					 "since the buffer moved again");
