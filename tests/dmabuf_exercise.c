@@ -130,6 +130,9 @@ static const char *const cases[] = {
 	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
+	/* two moves when its device is closed; and one by SYNC before another device has it */
+	"alloc:64,map,store:0:3,close:0:4,move,store:0:3,move,load:0:3",
+	"alloc:512,map,store:0:3,sync:0:2,sync:0:2,import,load:0:3",
 	/* held in place for good when its device is closed, while another one has it, after SYNC */
 	"alloc,map,sync:0:2,sync:0:2,sync:0:2,sync:0:2,import,close:0:4,release,move,load",
 	/* many mappings and two moves; a read-only one that mremap() moved is written by another process */
