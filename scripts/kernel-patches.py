@@ -3,12 +3,14 @@
 """Proves contrib/kernel: each patch turns the verdicts that contrib/kernel/cures says, and
 no other, and its reproducer fails before and passes after it.
 
-    kernel-patches.py [--kernel SPEC] [--keep DIR] [PATCH]...
+    kernel-patches.py [--kernel SPEC] [--modules-of SUITE] [--keep DIR] [PATCH]...
     kernel-patches.py --judge BEFORE AFTER PATCH...
 
-The first builds SPEC (source:7.2) with each patch and runs the suite; the second only
-compares two results directories, where all of these patches came in between. Prints
-"ok ..." or "FAILED ..." lines; exit status 0 if none FAILED."""
+The first builds SPEC (source:7.2) with each patch and runs the suite; of a driver whose
+devices another machine has it builds the module alone, for SUITE's kernel (debian:sid) of
+that machine, which must be as old as SPEC. The second only compares two results directories,
+where all of these patches came in between. Prints "ok ..." or "FAILED ..." lines; exit
+status 0 if none FAILED."""
 import argparse
 import json
 import os
@@ -27,6 +29,7 @@ BAD = {'fail', 'warn', 'dmesg-warn', 'dmesg-fail', 'crash', 'timeout', 'incomple
 
 class Patch:
     def __init__(self, line):
+        line, _, machine = line.partition(' @ ')
         line, _, where = line.partition(':')
         line, _, stands_on = line.partition('<')
         words = line.split()
@@ -35,7 +38,12 @@ class Patch:
         self.stands_on = stands_on.split()
         # What is run: the whole suite, or of a module's exporters some subtests.
         self.module, self.subtests = where.split() if where else (None, None)
+        # Where its devices are, the folder of its driver, and the exporters that are run.
+        self.arch, self.driver, self.exporters = machine.split() if machine else (None, None, None)
         self.turns = []
+
+    def what(self):
+        return self.module or self.driver or ''
 
 
 def read_cures():
@@ -86,23 +94,46 @@ def say(wrong, what):
     return not wrong
 
 
+def tree_of(kernel):
+    found = subprocess.run([TOP + '/runner/vm/kernel.sh', kernel], stdout=subprocess.PIPE, text=True, check=True)
+    return re.search('^build=(.*)$', found.stdout, re.M)[1]
+
+
 class Lab:
-    def __init__(self, kernel, keep):
-        self.kernel, self.keep = kernel, keep
+    def __init__(self, kernel, suite, keep):
+        self.kernel, self.debian, self.keep = kernel, suite, keep
 
     def changes(self, patches):
         return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
 
-    def suite(self, name, patches, module=None, subtests=None):
+    def patched(self, driver, patches):
+        """A copy of the driver's folder in the tree."""
+        copy = f'{self.keep}/{"-".join([*patches, "of", os.path.basename(driver)])}.src'
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(f'{tree_of(self.kernel)}/{driver}', copy,
+                        ignore=shutil.ignore_patterns('*.o', '*.a', '*.ko', '.*', '*.mod*', 'modules.order'))
+        for p in patches:
+            subprocess.run(['patch', '-s', '-d', copy, f'-p{driver.count("/") + 2}', '-i', f'{CURES}/{p}.patch'],
+                           check=True)
+        return copy
+
+    def run(self, p, patches, name):
+        """The suite, or what of it the patch is about: the results directory."""
+        if not p.driver:
+            some = ['--module', f'{TOP}/{p.module}', '-t', p.subtests] if p.module else []
+            return self.suite(name, p.what(), ['--kernel', self.kernel, *self.changes(patches), *some])
+        module = ['--module', self.patched(p.driver, patches)] if patches else []
+        return self.suite(name, p.what(), ['--arch', p.arch, '--kernel', self.debian, *module, '-t', p.exporters])
+
+    def suite(self, name, what, options):
         """The results directory; what is there already is not run again."""
-        some = ['--module', f'{TOP}/{module}', '-t', subtests] if module else []
-        name += '-' + os.path.basename(module) if module else ''
+        name += '-' + os.path.basename(what) if what else ''
         results = f'{self.keep}/{name}'
         if not os.path.exists(results + '/results.json'):
             shutil.rmtree(results, ignore_errors=True)
             with open(f'{self.keep}/{name}.log', 'w') as log:
-                subprocess.run([TOP + '/scripts/run-tests.sh', '--kernel', self.kernel, '--no-expectations',
-                                *self.changes(patches), *some, '-o', results], stdout=log, stderr=log)
+                subprocess.run([TOP + '/scripts/run-tests.sh', '--no-expectations', *options, '-o', results],
+                               stdout=log, stderr=log)
         if not os.path.exists(results + '/results.json'):
             sys.exit(f'kernel-patches.py: nothing was run: {self.keep}/{name}.log')
         return results
@@ -120,8 +151,7 @@ class Lab:
 def style(kernel):
     """Of all patches, also those whose hardware the lab does not have: that the kernel's own
     checkpatch.pl has nothing to say."""
-    found = subprocess.run([TOP + '/runner/vm/kernel.sh', kernel], stdout=subprocess.PIPE, text=True, check=True)
-    tree = re.search('^build=(.*)$', found.stdout, re.M)[1]
+    tree = tree_of(kernel)
     good = True
     for name in sorted(n for n in os.listdir(CURES) if n.endswith('.patch')):
         # Whether a commit is there cannot be said without the history.
@@ -135,6 +165,7 @@ def style(kernel):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kernel', default='source:7.2', help='what is built: source:VERSION or a tree')
+    parser.add_argument('--modules-of', metavar='SUITE', default='debian:sid', help='for whose kernel a driver is built')
     parser.add_argument('--keep', metavar='DIR', help='the results go there, and what is there is taken as it is')
     parser.add_argument('--judge', nargs=2, metavar=('BEFORE', 'AFTER'), help='only compare these results')
     parser.add_argument('patch', nargs='*', help='a line of contrib/kernel/cures (default: all)')
@@ -145,18 +176,18 @@ def main():
             parser.error(f"contrib/kernel/cures has no '{name}'")
     chosen = [p for p in cures if p.name in args.patch or not args.patch]
     if args.judge:
-        wrong, turned = judge([p for p in chosen if not p.module], *args.judge)
+        wrong, turned = judge([p for p in chosen if not p.what()], *args.judge)
         return 0 if say(wrong, f'{", ".join(args.patch or ["all"])}: {turned} verdicts turned') else 1
 
     good = style(args.kernel)
     with tempfile.TemporaryDirectory() as work:
-        lab = Lab(args.kernel, os.path.abspath(args.keep or work))
+        lab = Lab(args.kernel, args.modules_of, os.path.abspath(args.keep or work))
         os.makedirs(lab.keep, exist_ok=True)
         for p in chosen:
-            patches, what = [*p.stands_on, p.name], (p.module, p.subtests)
-            wrong, turned = judge([p], lab.suite('before', [], *what), lab.suite(p.name, patches, *what))
+            patches = [*p.stands_on, p.name]
+            wrong, turned = judge([p], lab.run(p, [], 'before'), lab.run(p, patches, p.name))
             good &= say(wrong, f'{p.name}: {turned} verdicts turned, and no other' +
-                        (f' (of {p.module})' if p.module else ''))
+                        (f' (of {p.what()})' if p.what() else ''))
             if p.reproducer:
                 was, now = lab.reproduce(p.reproducer, p.stands_on), lab.reproduce(p.reproducer, patches)
                 good &= say([] if (was, now) == (1, 0) else [f'status {was} before and {now} after'],

@@ -127,9 +127,12 @@ static const char *const cases[] = {
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
 	/* all kinds of mappings, and again after what may change what becomes of them */
 	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,others:0:3,kinds:0:0:7",
+	"alloc:16,others:0:3,fork:1,kinds@1",
 	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
+	/* a store that a move of a large buffer loses, after SYNC */
+	"alloc:257,map,sync:0:2,sync:0:2,move:0:1",
 	/* two moves when its device is closed; and one by SYNC before another device has it */
 	"alloc:64,map,store:0:3,close:0:4,move,store:0:3,move,load:0:3",
 	"alloc:512,map,store:0:3,sync:0:2,sync:0:2,import,load:0:3",
