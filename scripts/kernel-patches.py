@@ -12,6 +12,7 @@ that machine, which must be as old as SPEC. The second only compares two results
 where all of these patches came in between. Prints "ok ..." or "FAILED ..." lines; exit
 status 0 if none FAILED."""
 import argparse
+import glob
 import json
 import os
 import re
@@ -107,11 +108,27 @@ class Lab:
         return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
 
     def patched(self, driver, patches):
-        """A copy of the driver's folder in the tree."""
+        """A copy of the driver's folder, which finds what is beside that in the tree."""
         copy = f'{self.keep}/{"-".join([*patches, "of", os.path.basename(driver)])}.src'
+        folder = f'{tree_of(self.kernel)}/{driver}'
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(f'{tree_of(self.kernel)}/{driver}', copy,
+        shutil.copytree(folder, copy,
                         ignore=shutil.ignore_patterns('*.o', '*.a', '*.ko', '.*', '*.mod*', 'modules.order'))
+        # The compiler is told to look in some of the driver's folders: in which does not matter.
+        folders = [path for path, _, _ in os.walk(folder)]
+        for name in glob.glob(copy + '/**/*.[ch]', recursive=True):
+            def absolute(include):
+                for path in [f'{folder}/{os.path.relpath(os.path.dirname(name), copy)}', *folders]:
+                    there = os.path.normpath(f'{path}/{include[1]}')
+                    if os.path.exists(there):
+                        return include[0] if there.startswith(folder + '/') else f'#include "{there}"'
+                return include[0]
+
+            with open(name) as f:
+                text = f.read()
+            text = re.sub('(#define TRACE_INCLUDE_PATH ).*/.*', r'\1.', text)
+            with open(name, 'w') as f:
+                f.write(re.sub('#include "([.][.]/[^"]*)"', absolute, text))
         for p in patches:
             subprocess.run(['patch', '-s', '-d', copy, f'-p{driver.count("/") + 2}', '-i', f'{CURES}/{p}.patch'],
                            check=True)
