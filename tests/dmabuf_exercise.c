@@ -127,7 +127,7 @@ static const char *const cases[] = {
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3",
 	/* all kinds of mappings, and again after what may change what becomes of them */
 	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,others:0:3,kinds:0:0:7",
-	"alloc:16,others:0:3,fork:1,kinds@1",
+	"alloc:4,map,others:0:3,fork:1,map@1:1,load@1:1:0:0:3",
 	"alloc:16,kinds,fork:1,kinds@1,exit:1,kinds,move,kinds:0:0:7:1",
 	"alloc:16:1,kinds,sync:0:1,kinds,sync:0:1,kinds,import,kinds,release,others:0:3,kinds:0:0:0:1",
 	"alloc:300:1,kinds:0:0:0:1",
