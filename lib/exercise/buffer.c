@@ -24,7 +24,13 @@
 #include "igt.h"
 #include "model.h"
 
-/* The buffer. */
+/* The buffer; and how it is made, bits of an argument: */
+#define BESIDE 1	/* another one is there all the while */
+#define ELSEWHERE 2	/* by a process that ends */
+#define BEHIND 4	/* with BESIDE: the other one is made first */
+#define USED 8		/* with ELSEWHERE: which uses it */
+#define LEFT_OPEN 16	/* with ELSEWHERE: whose device stays open */
+
 static const unsigned int usual_pages[] = { 1, 2, 3, 8, 16, 16, 16, 37, 64, 257, 512, 520 };
 
 static bool draw_alloc(struct exercise_step *step)
@@ -37,7 +43,11 @@ static bool draw_alloc(struct exercise_step *step)
 	if (ex_once_in(64))
 		step->arg[0] = MOST_PAGES;
 	step->arg[1] = ex->exporter->kind->read_only && ex_once_in(3);
-	step->arg[2] = ex_below(2) | (ex_once_in(8) ? 2 + 8 * ex_below(4) : 0) | (ex_once_in(4) ? 4 : 0);
+	step->arg[2] = ex_below(2) * BESIDE;
+	if (ex_once_in(8))
+		step->arg[2] |= ELSEWHERE + USED * ex_below(4);
+	if (ex_once_in(4))
+		step->arg[2] |= BEHIND;
 	step->who = ex_draw_process();
 	return true;
 }
@@ -85,7 +95,7 @@ static bool allocate(size_t size, bool read_only, struct dmabuf *buf)
  * The same, by a process that has ended then: its file descriptor is ours, and all that is
  * left of it, or its device is, too. It may have used the buffer.
  */
-static bool allocate_elsewhere(size_t size, bool read_only, bool use, bool leave, struct dmabuf *buf)
+static bool allocate_elsewhere(size_t size, bool read_only, uint32_t how, struct dmabuf *buf)
 {
 	pid_t pid;
 	int status;
@@ -97,9 +107,9 @@ static bool allocate_elsewhere(size_t size, bool read_only, bool use, bool leave
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!allocate(size, read_only, buf))
 			_exit(errno);
-		if (use)
+		if (how & USED)
 			ex_use_first(buf);
-		if (!leave) {
+		if (!(how & LEFT_OPEN)) {
 			close(buf->dev);
 			buf->dev = -1;
 			buf->handle = 0;
@@ -255,17 +265,16 @@ static void end_bystander(void)
 	forget_bystander();
 }
 
-static bool make(const struct exercise_step *step, size_t size, bool read_only, struct dmabuf *buf)
+static bool make(uint32_t how, size_t size, bool read_only, struct dmabuf *buf)
 {
-	const uint32_t how = step->arg[2];
-
-	return how & 2 ? allocate_elsewhere(size, read_only, how & 8, how & 16, buf) :
+	return how & ELSEWHERE ? allocate_elsewhere(size, read_only, how, buf) :
 	       allocate(size, read_only, buf);
 }
 
 static void run_alloc(const struct exercise_step *step)
 {
-	const bool older = (step->arg[2] & 5) == 5 && !ex_self;
+	const uint32_t how = step->arg[2];
+	const bool older = how & BESIDE && how & BEHIND && !ex_self;
 	bool read_only = step->arg[1] && ex->exporter->kind->read_only;
 	size_t size = (step->arg[0] ?: 1) * ex_page;
 	struct dmabuf buf;
@@ -280,10 +289,10 @@ static void run_alloc(const struct exercise_step *step)
 		end_bystander();
 	ex_say("a buffer of %zu pages%s%s%s%s%s", size / ex_page,
 	       read_only ? ", whose file descriptor is read-only" : "",
-	       step->arg[2] & 2 ? ", of a process that has ended" : "",
-	       (step->arg[2] & 10) == 10 ? " and had used it" : "",
-	       (step->arg[2] & 18) == 18 ? " and left its device open" : "",
-	       !(step->arg[2] & 1) || ex_self ? "" : !older ? ", and another one" : ex_native_way() ?
+	       how & ELSEWHERE ? ", of a process that has ended" : "",
+	       how & ELSEWHERE && how & USED ? " and had used it" : "",
+	       how & ELSEWHERE && how & LEFT_OPEN ? " and left its device open" : "",
+	       !(how & BESIDE) || ex_self ? "" : !older ? ", and another one" : ex_native_way() ?
 	       ", behind another one, mapped before it is exported" : ", behind another one");
 	if (older)
 		(ex_native_way() ? begin_unexported : begin_bystander)();
@@ -291,8 +300,8 @@ static void run_alloc(const struct exercise_step *step)
 	memset(model->granted, 0, sizeof(model->granted));
 	model->first_write = 0;
 	/* It may have one at a time. */
-	if (!make(step, size, read_only, &buf) &&
-	    (!older || (forget_bystander(), !make(step, size, read_only, &buf)))) {
+	if (!make(how, size, read_only, &buf) &&
+	    (!older || (forget_bystander(), !make(how, size, read_only, &buf)))) {
 		snprintf(model->why, sizeof(model->why), "it makes no buffer: %s", strerror(errno));
 		ex_refused(errno);
 		return;
@@ -319,7 +328,7 @@ static void run_alloc(const struct exercise_step *step)
 	ex_my()->number = model->number;
 	dmabuf_limit_for(buf.size);
 	ex_shared->counts.buffers++;
-	if (step->arg[2] & 1 && !older && !ex_self)
+	if (how & BESIDE && !older && !ex_self)
 		begin_bystander();
 }
 

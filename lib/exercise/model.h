@@ -15,8 +15,6 @@
 #include "dmabuf.h"
 #include "dmabuf_exercise.h"
 
-struct dmabuf;
-
 /* Of a larger buffer only so much is looked at. */
 #define MOST_BYTES (64ul << 20)
 #define MOST_PAGES (MOST_BYTES >> 12)
