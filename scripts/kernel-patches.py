@@ -101,8 +101,8 @@ def tree_of(kernel):
 
 
 class Lab:
-    def __init__(self, kernel, suite, keep):
-        self.kernel, self.debian, self.keep = kernel, suite, keep
+    def __init__(self, kernel, tree, suite, keep):
+        self.kernel, self.tree, self.debian, self.keep = kernel, tree, suite, keep
 
     def changes(self, patches):
         return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
@@ -110,7 +110,7 @@ class Lab:
     def patched(self, driver, patches):
         """A copy of the driver's folder, which finds what is beside that in the tree."""
         copy = f'{self.keep}/{"-".join([*patches, "of", os.path.basename(driver)])}.src'
-        folder = f'{tree_of(self.kernel)}/{driver}'
+        folder = f'{self.tree}/{driver}'
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy,
                         ignore=shutil.ignore_patterns('*.o', '*.a', '*.ko', '.*', '*.mod*', 'modules.order'))
@@ -165,10 +165,9 @@ class Lab:
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
 
-def style(kernel):
+def style(tree):
     """Of all patches, also those whose hardware the lab does not have: that the kernel's own
     checkpatch.pl has nothing to say."""
-    tree = tree_of(kernel)
     good = True
     for name in sorted(n for n in os.listdir(CURES) if n.endswith('.patch')):
         # Whether a commit is there cannot be said without the history.
@@ -196,9 +195,10 @@ def main():
         wrong, turned = judge([p for p in chosen if not p.what()], *args.judge)
         return 0 if say(wrong, f'{", ".join(args.patch or ["all"])}: {turned} verdicts turned') else 1
 
-    good = style(args.kernel)
+    tree = tree_of(args.kernel)
+    good = style(tree)
     with tempfile.TemporaryDirectory() as work:
-        lab = Lab(args.kernel, args.modules_of, os.path.abspath(args.keep or work))
+        lab = Lab(args.kernel, tree, args.modules_of, os.path.abspath(args.keep or work))
         os.makedirs(lab.keep, exist_ok=True)
         for p in chosen:
             patches = [*p.stands_on, p.name]
