@@ -30,6 +30,15 @@ mkdir -p "$tree" "$work/vm/machines"
 cp "$top"/runner/vm/*.sh "$work/vm/"
 cp "$top"/runner/vm/machines/* "$work/vm/machines/"
 printf 'CONFIG_PLAIN=y\nCONFIG_NOT_YET=y\n' >"$work/vm/kernel.config"
+: >"$work/vm/kernel-x86-64.config"
+echo CONFIG_MORE=y >"$work/vm/kernel-arm64.config"
+# What it is asked with, for another machine.
+cat >"$work/aarch64-linux-gnu-gcc" <<'END'
+#!/bin/sh
+END
+cp "$work/aarch64-linux-gnu-gcc" "$work/aarch64-linux-gnu-ld"
+chmod 755 "$work/aarch64-linux-gnu-gcc" "$work/aarch64-linux-gnu-ld"
+PATH=$work:$PATH
 # The archive, which has this package.
 cat >"$work/vm/archive.sh" <<END
 #!/bin/sh
@@ -53,7 +62,8 @@ else
 modules: m.ko
 endif
 bzImage: arch/x86/boot/bzImage
-arch/x86/boot/bzImage: a.o b.o .config
+Image: arch/arm64/boot/Image
+arch/x86/boot/bzImage arch/arm64/boot/Image: a.o b.o .config
 	mkdir -p $(@D)
 	cat a.o b.o >$@
 # In place, as kbuild writes some of what it makes.
@@ -123,6 +133,13 @@ say 'a symbol that does not stay' [ $rc -eq 2 ]
 say 'is named, with what it depends on' says 'NEEDS=y: depends on MAGIC'
 kernel --config MORE 9.9
 say 'no value for a symbol' [ $rc -eq 2 ]
+
+kernel --arch arm64 9.9
+say 'another machine, and with its own configuration' [ "$rc $(grep -c '^CONFIG_MORE=y$' "$(dirname "$bzimage")/config")" = '0 1' ]
+say 'is another kernel' [ "$(dirname "$bzimage")" != "$base" ]
+kernel --arch armhf 9.9
+say 'a machine for which none is built' [ $rc -eq 2 ]
+say 'is named' says 'no kernel is built from source for armhf'
 
 cp -a "$base/build" "$work/tree"
 rm "$work/tree/.lab"

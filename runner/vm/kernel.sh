@@ -145,13 +145,12 @@ module_tree() {
 
 # build SPEC: what source.sh made of it, with the changes
 build() {
-	[ "$arch" = x86-64 ] || die "kernels are built for x86-64 only"
 	[ -z "$modules" ] || die "--modules is for a kernel given by its path"
 	built=$(IFS='
 '
 		set -f
 		# shellcheck disable=SC2086 # a word a line
-		"$here/source.sh" $changes "$1") || exit 2
+		"$here/source.sh" --arch "$arch" $changes "$1") || exit 2
 	echo "$built"
 	echo "$built" | sed -n 's/^bzimage=/boot=/p'
 }

@@ -7,14 +7,15 @@ set -eu
 
 usage() {
 	cat <<END
-usage: source.sh [--patch FILE]... [--config SYMBOL=VALUE]... VERSION
-       source.sh [--patch FILE]... [--config SYMBOL=VALUE]... TREE
+usage: source.sh [--arch ARCH] [--patch FILE]... [--config SYMBOL=VALUE]... VERSION
+       source.sh [--arch ARCH] [--patch FILE]... [--config SYMBOL=VALUE]... TREE
 
 Builds a kernel from the package linux-source-VERSION (6.1, 6.12, 7.2, ...) with
-runner/vm/kernel.config, in about ten minutes on two CPUs, and keeps it in the
-cache by VERSION and configuration, with its tree (2 GB), from which the next one is
+kernel.config and kernel-ARCH.config, in about ten minutes on two CPUs, and keeps it in
+the cache by VERSION and configuration, with its tree (2 GB), from which the next one is
 built: to have it of newer source, remove what is printed here.
 
+  --arch ARCH       for which machine: x86-64 (default), or arm64, by the cross compiler
   --patch FILE      applied (-p1) to a copy of what was built, in which only what it
                     changes is built again; kept by the patches' content
   --config SYMBOL=VALUE
@@ -38,11 +39,13 @@ say() {
 	echo "source.sh: $*" >&2
 }
 
+arch=x86-64
 patches=
 config=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage; exit 0 ;;
+	--arch) arch=${2-}; shift ;;
 	--patch)
 		[ -f "${2-}" ] || die "there is no patch '${2-}'"
 		patches="$patches$(realpath "$2")
@@ -64,6 +67,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ $# -eq 1 ] || { usage >&2; exit 2; }
+machine "$here" "$arch"
 version=
 tree=
 if [ -d "$1" ]; then
@@ -81,7 +85,8 @@ fi
 
 PATH=$PATH:/usr/sbin:/sbin
 kernels=$cache/kernels
-fragment=$here/kernel.config
+fragments="$here/kernel.config $here/kernel-$arch.config"
+[ -n "$tree" ] || [ -f "$here/kernel-$arch.config" ] || die "no kernel is built from source for $arch, but from a tree"
 export LC_ALL=C
 
 # each FILE...: what they hold, in this order
@@ -94,9 +99,9 @@ each() {
 state() {
 	echo "$tree"
 	cat "$tree/.config"
-	if [ -f "$tree/arch/x86/boot/bzImage" ]; then
-		sha256sum "$tree/arch/x86/boot/bzImage"
-		find "$tree" -path "$tree/.git" -prune -o -type f -newer "$tree/arch/x86/boot/bzImage" \
+	if [ -f "$tree/$tree_image" ]; then
+		sha256sum "$tree/$tree_image"
+		find "$tree" -path "$tree/.git" -prune -o -type f -newer "$tree/$tree_image" \
 			\( -name '*.[chS]' -o -name 'Makefile*' -o -name 'K[bc]*' \) -print0 |
 			sort -z | xargs -0r cat
 	fi
@@ -111,7 +116,8 @@ if [ -n "$tree" ]; then
 else
 	what=linux-source-$version
 	# What counts are the symbols, not what is said of them.
-	base=source-$version-$({ grep CONFIG_ "$fragment"; printf '%s' "$config"; } | digest)
+	# shellcheck disable=SC2086 # a word each
+	base=source-$version-${cross:+$arch-}$({ grep -h CONFIG_ $fragments; printf '%s' "$config"; } | digest)
 	name=$base${patches:+-$(each | digest)}
 fi
 
@@ -137,8 +143,9 @@ fi
 missing=$(while read -r tool package; do
 	command -v "$tool" >/dev/null || echo "$package"
 done <<END
+${cross}gcc gcc${cross:+-${cross%-}}
+${cross}ld binutils${cross:+-${cross%-}}
 gcc gcc
-ld binutils
 make make
 flex flex
 bison bison
@@ -166,7 +173,7 @@ if [ -n "$version" ] && [ "$name" = "$base" ]; then
 	[ -n "$suite" ] || die "no suite of the archive has linux-source-$version"
 elif [ -n "$version" ]; then
 	# The one without the patches, whose tree is copied.
-	set -- "$version"
+	set -- --arch "$arch" "$version"
 	while read -r line; do
 		[ -z "$line" ] || set -- --config "$line" "$@"
 	done <<END
@@ -211,6 +218,9 @@ unset ARCH CROSS_COMPILE KCONFIG_CONFIG KCONFIG_ALLCONFIG KBUILD_OUTPUT KCFLAGS 
 if [ -n "$version" ]; then
 	export KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
 fi
+# As the kernel calls it.
+ARCH=${tree_image#arch/}
+export ARCH="${ARCH%%/*}" CROSS_COMPILE="$cross"
 
 # run WHAT TARGET...: make, and how far it is
 run() {
@@ -306,7 +316,8 @@ if [ -n "$suite" ]; then
 	# What is newer was made here.
 	echo "$PWD" >.lab
 	make -s tinyconfig >>"$log" 2>&1 || die "make tinyconfig failed, see $log"
-	cat "$fragment" >>.config
+	# shellcheck disable=SC2086 # a word each
+	cat $fragments >>.config
 else
 	say "copying $tree"
 	copy
@@ -329,16 +340,17 @@ $(cat "$tmp/lost")"
 # All that this version knows must have come through.
 if [ -n "$suite" ]; then
 	cut -d = -f 1 "$tmp/asked" >"$tmp/symbols"
-	sed -n 's/^CONFIG_\([A-Z0-9a-z_]*=.*\)/\1/p' "$fragment" |
+	# shellcheck disable=SC2086 # a word each
+	sed -n 's/^CONFIG_\([A-Z0-9a-z_]*=.*\)/\1/p' $fragments |
 		awk -F = 'FILENAME == ARGV[1] { asked[$0]; next } !($1 in asked)' "$tmp/symbols" - >"$tmp/wanted"
 	: >"$tmp/unknown"
 	check_config "$tmp/wanted" known ||
-		die "linux-source-$version knows these, but something that they depend on is missing in $fragment:
+		die "linux-source-$version knows these, but something that they depend on is missing in $fragments:
 $(cat "$tmp/lost")"
 	[ ! -s "$tmp/unknown" ] || say "not in $version: $(tr '\n' ' ' <"$tmp/unknown")"
 fi
 
-run "building $what" bzImage modules
+run "building $what" "${tree_image##*/}" modules
 say "building $what: done, $(grep -cE '^  (CC|AS) ' "$log") files"
 
 out=$tmp/out
@@ -346,7 +358,7 @@ mkdir -p "$out"
 make -s modules_install INSTALL_MOD_PATH="$out" >>"$log" 2>&1 ||
 	die "make modules_install failed, see $log"
 rm -f "$out"/lib/modules/*/build "$out"/lib/modules/*/source
-cp arch/x86/boot/bzImage "$out/bzImage"
+cp "$tree_image" "$out/bzImage"
 cp .config "$out/config"
 # From a copy nothing else is made but modules: headers, makefiles, scripts and tools do.
 [ -n "$suite" ] ||
