@@ -36,7 +36,7 @@ char *walk_line(const struct walk *walk);
 struct walk_limits {
 	uint64_t seed;
 	unsigned int steps;	/* at most so many in a walk */
-	double seconds;		/* stop drawing after that; 0: never */
+	double seconds;		/* stop after that; 0: never */
 	bool again;		/* another walk, of the next seed, until the time is over */
 	double shrink;		/* seconds in which a failure is shortened */
 };
@@ -51,5 +51,8 @@ struct walk_limits {
  */
 bool walk_judge(const struct exercise *exercise, const struct walk *given,
 		const struct walk_limits *limits, char *why, size_t len);
+
+/* Of the last walk that it took, how many steps. */
+unsigned int walk_taken(void);
 
 #endif /* DMABUF_WALK_H */
