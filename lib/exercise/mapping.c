@@ -15,7 +15,8 @@
 /* Flags of a new mapping, by arg[2]. */
 enum { FLAG_READ = 1, FLAG_NONE = 2, FLAG_PRIVATE = 4, FLAG_POPULATE = 8, FLAG_LOCKED = 16,
        FLAG_FUTURE = 32, FLAG_RESERVED = 64, FLAG_HOLE = 128, FLAG_OVER = 256,
-       FLAG_ALIGNED = 512, FLAG_BEYOND = 1024, FLAG_EVEN = 2048 };
+       FLAG_ALIGNED = 512, FLAG_BEYOND = 1024, FLAG_EVEN = 2048, FLAG_WRITE = 4096,
+       FLAG_EXEC = 8192 };
 
 static bool draw_map(struct exercise_step *step)
 {
@@ -252,8 +253,9 @@ static void run_map(const struct exercise_step *step)
 	r.offset = part.first * ex_page;
 	r.length = (part.count + (flags & FLAG_BEYOND && !ex->ordinary ?
 				  model->pages - part.first - part.count + 1 : 0)) * ex_page;
-	r.prot = flags & FLAG_NONE ? PROT_NONE :
-		 flags & FLAG_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+	r.prot = flags & FLAG_NONE ? PROT_NONE : flags & FLAG_READ ? PROT_READ :
+		 flags & FLAG_WRITE ? PROT_WRITE : PROT_READ | PROT_WRITE;
+	r.prot |= flags & FLAG_EXEC ? PROT_EXEC : 0;
 	r.flags = flags & FLAG_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
 	/* As above. */
 	if (r.flags == MAP_PRIVATE && !ex->ordinary && dmabuf_private_kills(&r.buf, r.way))
@@ -279,10 +281,11 @@ static void run_map(const struct exercise_step *step)
 	} else {
 		over = NULL;
 	}
-	ex_say("mapping %u is made through the %s, pages %u to %zu%s%s%s%s%s%s%s%s",
+	ex_say("mapping %u is made through the %s, pages %u to %zu%s%s%s%s%s%s%s%s%s",
 	       step->arg[0] % SLOTS, r.way->name, part.first,
 	       part.first + r.length / ex_page - 1,
-	       r.prot == PROT_NONE ? ", PROT_NONE" : r.prot == PROT_READ ? ", read-only" : "",
+	       flags & FLAG_NONE ? ", PROT_NONE" : flags & FLAG_READ ? ", read-only" :
+	       flags & FLAG_WRITE ? ", write-only" : "", flags & FLAG_EXEC ? ", PROT_EXEC" : "",
 	       flags & FLAG_PRIVATE ? ", private" : "",
 	       flags & FLAG_POPULATE ? ", MAP_POPULATE" : "",
 	       flags & FLAG_LOCKED ? ", MAP_LOCKED" : "", flags & FLAG_FUTURE ? ", MCL_FUTURE" : "",

@@ -406,6 +406,9 @@ void ex_load(struct slot *s, struct place p)
 	if (!(*state & MAPPED) || *state & COPIED)
 		return;
 	comes_to(p);
+	/* mmap(2): what may be written may be read as well, or not. */
+	if ((*state & (READ | WRITE)) == WRITE)
+		return;
 	if (!(*state & READ)) {
 		dmabuf_must("WHOLE", dmabuf_load_faults(p.addr),
 			    "%s: a load from page %u, which may not be read, does not fault\n%s\n",
