@@ -122,11 +122,11 @@ static const char *const cases[] = {
 	"alloc:16:0:10,map,store:0:1,map:1,load:1:1,idle:0:3,fork:1,exit:1:2,others:0:3",
 	/*
 	 * a buffer of another form, and one that is mapped before it is exported; other clients of
-	 * a card, its display and who is not root have it; and what is mapped for writing alone, or
-	 * for execution
+	 * a card, its display, who is not root and who shares the address space have it; and what is
+	 * mapped for writing alone, or for execution
 	 */
 	"alloc:37:0:5,map,map:1:1,store:0:3,client,client:0:1,client:0:2,store:1:3,map:2:0:4096,"
-	"map:3:0:8193",
+	"map:3:0:8193,client:0:3",
 	/* all kinds of mappings, and again after what may change what becomes of them */
 	"alloc:16,kinds,sync:0:2,kinds:0:0:7,sync:0:2,import,kinds,release,others:0:3,kinds:0:0:7",
 	"alloc:4,map,others:0:3,fork:1,map@1:1,load@1:1:0:0:3",

@@ -5,6 +5,7 @@
  */
 #include <grp.h>
 #include <linux/dma-buf.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,7 +20,7 @@
 #include "model.h"
 
 /* Who, by arg[1]. */
-enum { CLIENT, DEVICE, NOBODY, WHO };
+enum { CLIENT, DEVICE, NOBODY, SHARER, WHO };
 
 #define NOBODY_ID 65534
 
@@ -146,6 +147,23 @@ static void use_as_device(const struct request *r)
 	ex_store_by_each();
 }
 
+/* As vfork() makes one: another process, and the same mappings. */
+static int use_mappings(void *unused)
+{
+	ex_store_by_each();
+	_exit(IGT_EXIT_SUCCESS);
+}
+
+static void use_as_sharer(void)
+{
+	static char stack[1 << 18] __attribute__((aligned(64)));
+	pid_t pid = clone(use_mappings, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+	dmabuf_require(pid >= 0, "no process: %s", strerror(errno));
+	waitpid(pid, NULL, 0);
+	dmabuf_inherit_verdict();
+}
+
 static bool draw_client(struct exercise_step *step)
 {
 	step->arg[1] = ex_below(WHO);
@@ -158,6 +176,7 @@ static void run_client(const struct exercise_step *step)
 		"another client of its card, or who goes by its node, maps it, writes it and goes",
 		"it is lent to its device for a moment, and written by each mapping",
 		"a process without any rights maps it, writes it and ends",
+		"a process that shares the address space writes each mapping and ends",
 	};
 	const unsigned int who = step->arg[1] % WHO;
 	struct request r = { .way = ex->ways[0] };
@@ -171,6 +190,8 @@ static void run_client(const struct exercise_step *step)
 		use_as_client(&r);
 	else if (who == NOBODY)
 		use_as_nobody(&r);
+	else if (who == SHARER)
+		use_as_sharer();
 	else
 		use_as_device(&r);
 	/* In a new mapping, which is to say the same. */
