@@ -99,11 +99,14 @@ static const char *const cases[] = {
 	"alloc,map,sync:0:2,store,others,sync:0:2",
 	/*
 	 * SYNC: of what mremap() moved, of a part and another process, for reading within one for
-	 * writing, ended by another process, and begun by that which has stores to make
+	 * writing, ended by another process, and begun by that which has stores to make; of two at
+	 * once, of which the first to begin is the first to end, where a small mapping is the last
 	 */
 	"alloc:64,map,load,remap:0:0:1,map:2:0:0:32,load:2,fork:1,load@1:1,map@1:3,load@1:3,"
 	"sync,store@1:1,sync:0:1,sync:0:1,store@1:1,store:2,sync@1,"
-	"sync@1,store@1:1,load:1,store@1:3:0:0:1,load:1:0:0:1,sync@1",
+	"sync@1,store@1:1,load:1,store@1:3:0:0:1,load:1:0:0:1,sync@1,"
+	"map:3:0:0:0:2,sync,sync@1:0:2,store@1:1:0:0:5,store:1:0:0:9,sync,sync@1:0:2,load:1:0:0:5,"
+	"load:1:0:0:9",
 	/* a second export of the handle; others have a buffer where a handle was that is closed */
 	"alloc,map,store,export,map:1:3,load:1,store:1,load",
 	"alloc:16,map,map:1:1,store:0:3,close:0:3,others:0:1,load:1:3",
