@@ -112,8 +112,9 @@ static const char *const cases[] = {
 	"alloc:16,map,map:1:1,store:0:3,close:0:3,others:0:1,load:1:3",
 	/* nobody maps it when memory is short */
 	"alloc,map,store,unmap,pressure,map,load",
-	/* imported twice, and between the ends of that */
-	"alloc,map,map:1:1,load:1,store,import,import:1,store,load:1,release:1,load,store:1,release,load",
+	/* imported twice, and between the ends of that, in either order */
+	"alloc,map,map:1:1,load:1,store,import,import:1,store,load:1,release:1,load,store:1,release,"
+	"load,import,import:1,store,release,load,release:1",
 	/* what was mapped once is mapped again, whatever was done between */
 	"alloc,map,unmap,map,unmap,import,release,map,unmap,sync:0:1,sync:0:1,map",
 	"alloc,map,unmap,sync:0:2,sync:0:2,map,unmap,move,map,load,unmap,close:0:4,map",
