@@ -75,8 +75,8 @@ static const char *const cases[] = {
 	"alloc:0:1,map:0:0:1,protect",
 	/* split */
 	"alloc:32,map,unmap:0:0:0:0:1,load:0:0:0:8",
-	/* aligned, large */
-	"alloc:512,map:0:0:512,store:0:3",
+	/* aligned, large; and what a huge entry has is there by small ones */
+	"alloc:512,map:0:0:512,store:0:3,map:1:0:0:0:16,load:1:3",
 	/* a fault that a signal interrupts */
 	"alloc:64,map,load:0:5",
 	/* one of several at once, in what mremap() moved */
