@@ -64,8 +64,8 @@ static const char *const cases[] = {
 	"alloc:16,map:2,map,load:0:0:0:15,move,store:0:0:0:15",
 	/* late-lost, not-copied, refault-refused, after-move */
 	"alloc,map,move:0:1",
-	/* pinned, access-pins */
-	"alloc,map,mem,move,move",
+	/* pinned, access-pins; access to where it was */
+	"alloc,map,mem,move,store,mem,move",
 	/* end-loses, begin-fails; also where a large buffer ends, in words of their own */
 	"alloc:257,map,sync,store,store:0:0:0:256,sync",
 	/* lost-on-close */
