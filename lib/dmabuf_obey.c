@@ -41,10 +41,40 @@ void *dmabuf_map_filled(const struct dmabuf *buf, const struct dmabuf_way *way, 
 	return p;
 }
 
+/*
+ * Whether p and a new mapping lead to one place, by the last word of each page, which keeps its
+ * value; else at says which page does not. True as well if no other can be made.
+ */
+static bool shows_in_a_new_mapping(const struct dmabuf *buf, const struct dmabuf_way *way,
+				   void *p, size_t *at)
+{
+	const size_t page = page_size();
+	char *fresh = way->map(buf, NULL, buf->size, PROT_READ, MAP_SHARED, 0);
+	bool same = true;
+
+	if (fresh == MAP_FAILED)
+		return true;
+	for (*at = 0; *at < buf->size; *at += page) {
+		const size_t last = *at + page - sizeof(uint32_t);
+		volatile uint32_t *stored = (void *)((char *)p + last);
+		const volatile uint32_t *seen = (void *)(fresh + last);
+		const uint32_t was = *stored;
+
+		*stored = ~was;
+		same = *seen == ~was;
+		*stored = was;
+		if (!same)
+			break;
+	}
+	munmap(fresh, buf->size);
+	return same;
+}
+
 void dmabuf_must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *way, void *p,
 			     uint32_t seed, bool was_pfnmap, const char *what)
 {
 	char after[128];
+	size_t at;
 
 	snprintf(after, sizeof(after), "read after %s", what);
 	dmabuf_stage("reading %s (%s) after %s", buf->exporter->name, way->name, what);
@@ -52,6 +82,9 @@ void dmabuf_must_be_unharmed(const struct dmabuf *buf, const struct dmabuf_way *
 	dmabuf_must("PFNMAP", !was_pfnmap || proc_is_pfnmap(p),
 		    "%s, mapped through the %s: VM_PFNMAP before %s and not after\n%s\n",
 		    buf->exporter->name, way->name, what, proc_evidence(p));
+	dmabuf_must("WHOLE", shows_in_a_new_mapping(buf, way, p, &at),
+		    "%s, mapped through the %s, after %s: what is stored to page %zu by this mapping does not show in a new one\n%s\n",
+		    buf->exporter->name, way->name, what, at / page_size(), proc_evidence(p));
 }
 
 void dmabuf_touch_reading(const void *addr, size_t length)
