@@ -114,6 +114,7 @@ static void locks_nothing(struct dmabuf *buf, const struct dmabuf_way *way)
  * child of it becomes the one member of a new group.
  */
 #define CGROUPS "/sys/fs/cgroup"
+#define CHARGED (1 << 20)
 
 static bool has_word(const char *path, const char *word)
 {
@@ -126,6 +127,24 @@ static bool has_word(const char *path, const char *word)
 	if (f)
 		fclose(f);
 	return found;
+}
+
+/* Bytes that are this process's by its counters, which are others than smaps adds up. */
+static long long counted_in_status(void)
+{
+	static const char *const counters[] = { "VmRSS:", "VmLck:", "VmPin:" };
+	FILE *f = fopen("/proc/self/status", "re");
+	long long kib, sum = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
+			if (!strncmp(line, counters[i], strlen(counters[i])) &&
+			    sscanf(line + strlen(counters[i]), "%lld", &kib) == 1)
+				sum += kib;
+	if (f)
+		fclose(f);
+	return sum << 10;
 }
 
 /* Bytes that this group's processes have mapped. */
@@ -145,36 +164,55 @@ static long long mapped_by(const char *group)
 	return sum;
 }
 
-static long long growth_by_touching(const char *group, void *p, size_t length)
+static struct charged {
+	long long group, process;
+} charged(const char *group)
 {
-	long long before = mapped_by(group);
+	return (struct charged){ mapped_by(group), counted_in_status() };
+}
 
-	dmabuf_touch(p, length);
-	return mapped_by(group) - before;
+/* By what is mapped and touched: a memfd if buf is NULL. */
+static struct charged growth_by_mapping(const char *group, const struct dmabuf *buf,
+					const struct dmabuf_way *way)
+{
+	struct charged before = charged(group), after;
+	void *p = buf ? dmabuf_map(buf, way) : map_control(CHARGED);
+
+	dmabuf_touch(p, buf ? buf->size : CHARGED);
+	after = charged(group);
+	after.group -= before.group;
+	after.process -= before.process;
+	/* Of normal pages others tell, by smaps. */
+	if (buf)
+		after.process -= proc_vma(p).rss;
+	return after;
 }
 
 static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 			   const char *group)
 {
+	struct charged control, growth;
 	char procs[128];
 	struct dmabuf buf;
-	long long growth;
-	void *p;
 
 	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
 	dmabuf_require(write_to(procs, "0"), "%s cannot be entered: %s", group, strerror(errno));
-	buf = dmabuf_alloc(e, 1 << 20);
-	p = dmabuf_map(&buf, way);
-
-	growth = growth_by_touching(group, map_control(buf.size), buf.size);
-	dmabuf_require(growth >= (long long)buf.size / 2,
+	buf = dmabuf_alloc(e, CHARGED);
+	control = growth_by_mapping(group, NULL, way);
+	dmabuf_require(control.group >= CHARGED / 2,
 		       "the memory cgroup does not count a memfd either");
-	dmabuf_stage("touching every page of %s (%s)", e->name, way->name);
-	growth = growth_by_touching(group, p, buf.size);
-	dmabuf_must("ACCOUNT", growth < (long long)buf.size / 2,
-		    "%s, mapped through the %s: touching %zu bytes of it let the mapped memory of the memory cgroup grow by %lld\n%s\n",
-		    e->name, way->name, buf.size, growth, proc_evidence(p));
-	dmabuf_saw("ACCOUNT", "touching it made the memory cgroup grow by %lld bytes", growth);
+	dmabuf_stage("mapping %s and touching every page (%s)", e->name, way->name);
+	growth = growth_by_mapping(group, &buf, way);
+	dmabuf_must("ACCOUNT", growth.group < CHARGED / 2,
+		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the mapped memory of the memory cgroup grow by %lld\n",
+		    e->name, way->name, buf.size, growth.group);
+	dmabuf_saw("ACCOUNT", "touching it made the memory cgroup grow by %lld bytes", growth.group);
+	/* Counts of many CPUs are not exact (include/linux/mm.h, get_mm_counter()). */
+	dmabuf_require(control.process >= CHARGED / 2, "VmRSS does not count a memfd");
+	dmabuf_must("ACCOUNT", growth.process < CHARGED / 2,
+		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the process's own counts (VmRSS, VmLck, VmPin) grow by %lld\n",
+		    e->name, way->name, buf.size, growth.process);
+	dmabuf_saw("ACCOUNT", "touching it made VmRSS, VmLck and VmPin grow by %lld bytes", growth.process);
 }
 
 /*
@@ -254,9 +292,9 @@ int dmabuf_main()
 
 	for_each_dmabuf_own_way(way) {
 		igt_describe_f("A buffer of 1 MiB is mapped by %s, by the only process of a memory "
-			       "cgroup (version 2): touching it does not let the group's mapped "
-			       "memory grow, as touching a memfd does. Source: #0. Clauses: "
-			       "ACCOUNT %s", way->description, way->clause);
+			       "cgroup (version 2): mapping and touching it does not let the group's "
+			       "mapped memory grow, as a memfd does, nor the process's VmRSS, VmLck "
+			       "and VmPin. Source: #0. Clauses: ACCOUNT %s", way->description, way->clause);
 		igt_subtest_with_dynamic_f("memcg-%s", way->name) {
 			dmabuf_dynamic(e, way, "ACCOUNT")
 				memcg_counts_nothing(e, way);
