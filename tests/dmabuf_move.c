@@ -169,6 +169,8 @@ static struct race {
 	size_t size, pages;		/* pages that are written to */
 	volatile bool stop;
 	volatile uint32_t counted[WRITERS];	/* how far each thread is, in all its pages */
+	const struct dmabuf *buf;
+	const struct dmabuf_way *way;
 	struct pinner {
 		const struct gup_user *user;
 		volatile unsigned long attempts;
@@ -199,8 +201,40 @@ static void *count_up(void *start)
 				    the_race.e->name, i, expected, is);
 			the_race.p[i * words] = expected + 1;
 		}
+		/* Who sees that sees those, whatever cache they are in. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		the_race.counted[mine] = ++expected;
 		/* Where there is one CPU, it is for the exporter's turn, too. */
+		sched_yield();
+	}
+	return NULL;
+}
+
+/*
+ * Mappings that are new, so that there are faults at the time of a move: what they find is no
+ * older than what was counted before.
+ */
+static void *map_anew(void *unused)
+{
+	const size_t words = page_size() / 4;
+
+	while (!the_race.stop) {
+		uint32_t *p = the_race.way->map(the_race.buf, NULL, the_race.size, PROT_READ,
+						MAP_SHARED, 0);
+
+		for (size_t i = 0; p != MAP_FAILED && !the_race.stop && i < 2 * the_race.pages; i++) {
+			const size_t page = i % the_race.pages;
+			uint32_t least = the_race.counted[page % WRITERS], is;
+
+			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			is = *(volatile uint32_t *)&p[page * words];
+			dmabuf_must("RACE", is >= least,
+				    "%s: the counter in page %zu was at %u, and a new mapping has %u there: it leads to the old place\n",
+				    the_race.e->name, page, least, is);
+		}
+		if (p == MAP_FAILED)
+			break;
+		munmap(p, the_race.size);
 		sched_yield();
 	}
 	return NULL;
@@ -289,11 +323,14 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	static unsigned long at_moves;
 	static long moves, refaults;
 	static struct timespec begin;
-	pthread_t writers[WRITERS], pinners[MOST_PINNERS];
+	pthread_t writers[WRITERS], pinners[MOST_PINNERS], mapper;
 	const void *witness;
 	char users[128] = "";
 
-	the_race = (struct race){ .e = e, .size = buf.size };
+	/* To import it again and again would hold it in place. */
+	the_race = (struct race){
+		.e = e, .size = buf.size, .buf = &buf, .way = way->of_importer ? dmabuf_ways[0] : way,
+	};
 	the_race.pages = buf.size / page_size() / (race_seconds() ? 1 : 4);
 	the_race.p = dmabuf_map(&buf, way);
 	witness = dmabuf_map(&buf, way);
@@ -310,6 +347,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	for (unsigned int i = 0; i < the_race.pinners; i++)
 		dmabuf_require(!pthread_create(&pinners[i], NULL, try_to_pin, &the_race.pinner[i]),
 			       "no thread: %s", strerror(errno));
+	dmabuf_require(!pthread_create(&mapper, NULL, map_anew, NULL), "no thread: %s", strerror(errno));
 	let_them_run();
 	begin = (struct timespec){ 0, 0 };
 	igt_nsec_elapsed(&begin);
@@ -327,6 +365,7 @@ static void race(const struct dmabuf_exporter *e, const struct dmabuf_way *way)
 	}
 	let_them_run();
 	the_race.stop = true;
+	pthread_join(mapper, NULL);
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(writers[i], NULL);
 	for (unsigned int i = 0; i < the_race.pinners; i++)
@@ -373,7 +412,7 @@ int dmabuf_main()
 		}
 
 		igt_describe_f("Four threads write to a buffer mapped by %s and read back, others "
-			       "try to pin its pages, while its exporter moves it several "
+			       "try to pin its pages, one maps it anew, while its exporter moves it several "
 			       "times: no write is lost, as a new mapping sees it, and no pin "
 			       "succeeds. A move counts if pages refaulted. Skips exporters "
 			       "that do not move. Clauses: RACE %s", way->description, way->clause);
