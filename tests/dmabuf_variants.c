@@ -18,6 +18,8 @@
  * arg[1].values: one-page, odd-size, large, huge-2m, huge-64m
  * arg[2].values: fd, native
  */
+#include <linux/dma-buf.h>
+
 #include "dmabuf.h"
 #include "dmabuf_checks.h"
 #include "dmabuf_contract.h"
@@ -62,7 +64,10 @@ static void obeys(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 	struct dmabuf_mapping m = { .buf = &buf, .way = way };
 	const char *what = dmabuf_mapping_name(&buf, way);
 
+	/* As large as it is: how much a SYNC writes back may have an end. */
+	dmabuf_sync(&buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
 	dmabuf_write_stamps(&buf, way);
+	dmabuf_sync(&buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
 	dmabuf_blame(variant->clause ?: (way->clause[0] ? way->clause : NULL),
 		     variant->description);
 	dmabuf_stage("%s: %s", what, variant->description);
