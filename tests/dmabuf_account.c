@@ -166,32 +166,36 @@ static long long mapped_by(const char *group)
 
 static struct charged {
 	long long group, process;
+	const char *evidence;
 } charged(const char *group)
 {
 	return (struct charged){ mapped_by(group), counted_in_status() };
 }
 
-/* By what is mapped and touched: a memfd if buf is NULL. */
+/* By what is mapped, touched and unmapped: a memfd if buf is NULL. */
 static struct charged growth_by_mapping(const char *group, const struct dmabuf *buf,
 					const struct dmabuf_way *way)
 {
 	struct charged before = charged(group), after;
-	void *p = buf ? dmabuf_map(buf, way) : map_control(CHARGED);
+	const size_t length = buf ? buf->size : CHARGED;
+	void *p = buf ? dmabuf_map(buf, way) : map_control(length);
 
-	dmabuf_touch(p, buf ? buf->size : CHARGED);
+	dmabuf_touch(p, length);
 	after = charged(group);
+	after.evidence = proc_evidence(p);
 	after.group -= before.group;
 	after.process -= before.process;
 	/* Of normal pages others tell, by smaps. */
 	if (buf)
 		after.process -= proc_vma(p).rss;
+	munmap(p, length);
 	return after;
 }
 
 static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_way *way,
 			   const char *group)
 {
-	struct charged control, growth;
+	struct charged control, growth, again;
 	char procs[128];
 	struct dmabuf buf;
 
@@ -204,14 +208,20 @@ static void is_not_charged(const struct dmabuf_exporter *e, const struct dmabuf_
 	dmabuf_stage("mapping %s and touching every page (%s)", e->name, way->name);
 	growth = growth_by_mapping(group, &buf, way);
 	dmabuf_must("ACCOUNT", growth.group < CHARGED / 2,
-		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the mapped memory of the memory cgroup grow by %lld\n",
-		    e->name, way->name, buf.size, growth.group);
+		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the mapped memory of the memory cgroup grow by %lld\n%s\n",
+		    e->name, way->name, buf.size, growth.group, growth.evidence);
 	dmabuf_saw("ACCOUNT", "touching it made the memory cgroup grow by %lld bytes", growth.group);
-	/* Counts of many CPUs are not exact (include/linux/mm.h, get_mm_counter()). */
+	/*
+	 * Where there are many CPUs each counts by itself, and what was before comes in late
+	 * (include/linux/mm.h, get_mm_counter()): once, and not again.
+	 */
 	dmabuf_require(control.process >= CHARGED / 2, "VmRSS does not count a memfd");
+	again = growth_by_mapping(group, &buf, way);
+	if (again.process < growth.process)
+		growth = again;
 	dmabuf_must("ACCOUNT", growth.process < CHARGED / 2,
-		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the process's own counts (VmRSS, VmLck, VmPin) grow by %lld\n",
-		    e->name, way->name, buf.size, growth.process);
+		    "%s, mapped through the %s: mapping and touching %zu bytes of it let the process's own counts (VmRSS, VmLck, VmPin) grow by %lld\n%s\n",
+		    e->name, way->name, buf.size, growth.process, growth.evidence);
 	dmabuf_saw("ACCOUNT", "touching it made VmRSS, VmLck and VmPin grow by %lld bytes", growth.process);
 }
 
