@@ -3,16 +3,14 @@
 """Proves contrib/kernel: each patch turns the verdicts that contrib/kernel/cures says, and
 no other, and its reproducer fails before and passes after it.
 
-    kernel-patches.py [--kernel SPEC] [--modules-of SUITE] [--keep DIR] [PATCH]...
+    kernel-patches.py [--kernel SPEC] [--keep DIR] [PATCH]...
     kernel-patches.py --judge BEFORE AFTER PATCH...
 
-The first builds SPEC (source:7.2) with each patch and runs the suite; of a driver whose
-devices another machine has it builds the module alone, for SUITE's kernel (debian:sid) of
-that machine, which must be as old as SPEC. The second only compares two results directories,
-where all of these patches came in between. Prints "ok ..." or "FAILED ..." lines; exit
-status 0 if none FAILED."""
+The first builds SPEC (source:7.2) with each patch and runs the suite. The second only
+compares two results directories, where all of these patches came in between. Prints "ok ..."
+or "FAILED ..." lines; exit status 0 if none FAILED."""
 import argparse
-import glob
+import ast
 import json
 import os
 import re
@@ -25,26 +23,44 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CURES = TOP + '/contrib/kernel'
 # What it draws may come upon a fault or not.
 DRAWN = re.compile(r'igt@dmabuf_exercise@walk@')
+# In the guest: to a driver's devices, by the name that it gives them.
+DEVICES = '''
+for node in /dev/dri/card* /dev/video*; do
+	case $(cat /sys/kernel/debug/dri/${node#/dev/dri/card}/name \\
+		/sys/class/video4linux/${node#/dev/}/name 2>/dev/null) in
+	"$0"*) set -- "$@" $node ;;
+	esac
+done
+exec reproducer "$@"'''
 BAD = {'fail', 'warn', 'dmesg-warn', 'dmesg-fail', 'crash', 'timeout', 'incomplete', 'abort'}
 
 
 class Patch:
     def __init__(self, line):
         line, _, machine = line.partition(' @ ')
-        line, _, where = line.partition(':')
-        line, _, stands_on = line.partition('<')
+        line, _, where = line.partition(' : ')
+        line, _, stands_on = line.partition(' < ')
         words = line.split()
         self.name = words[0]
-        self.reproducer = words[1] if len(words) > 1 else None
+        # The source, and the name of the driver whose devices it gets; without one, all do.
+        self.reproducer, _, self.driver = words[1].partition(':') if len(words) > 1 else ('', '', '')
         self.stands_on = stands_on.split()
-        # What is run: the whole suite, or of a module's exporters some subtests.
-        self.module, self.subtests = where.split() if where else (None, None)
-        # Where its devices are, the folder of its driver, and the exporters that are run.
-        self.arch, self.driver, self.exporters = machine.split() if machine else (None, None, None)
+        # What is run: the whole suite; or some subtests, of a module's exporters or on
+        # another machine.
+        self.subtests, self.what, self.options, self.machine = None, '', [], []
+        if where:
+            self.what, self.subtests = where.split()
+            self.options = ['--module', f'{TOP}/{self.what}', '-t', self.subtests]
+        elif machine:
+            arch, *options, self.subtests = machine.split()
+            self.what = ' '.join([arch, *options])
+            self.machine = ['--arch', arch, *options]
+            self.options = [*self.machine, '-t', self.subtests]
         self.turns = []
 
-    def what(self):
-        return self.module or self.driver or ''
+    def folder(self, name):
+        """Of the results with this patch, or of those before it."""
+        return re.sub('[^A-Za-z0-9]+', '-', ' '.join([name, self.what, self.subtests or '']).strip()).strip('-')
 
 
 def read_cures():
@@ -101,68 +117,40 @@ def tree_of(kernel):
 
 
 class Lab:
-    def __init__(self, kernel, tree, suite, keep):
-        self.kernel, self.tree, self.debian, self.keep = kernel, tree, suite, keep
+    def __init__(self, kernel, keep):
+        self.kernel, self.keep = kernel, keep
 
     def changes(self, patches):
         return [w for p in patches for w in ('--patch', f'{CURES}/{p}.patch')]
 
-    def patched(self, driver, patches):
-        """A copy of the driver's folder, which finds what is beside that in the tree."""
-        copy = f'{self.keep}/{"-".join([*patches, "of", os.path.basename(driver)])}.src'
-        folder = f'{self.tree}/{driver}'
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(folder, copy,
-                        ignore=shutil.ignore_patterns('*.o', '*.a', '*.ko', '.*', '*.mod*', 'modules.order'))
-        # The compiler is told to look in some of the driver's folders: in which does not matter.
-        folders = [path for path, _, _ in os.walk(folder)]
-        for name in glob.glob(copy + '/**/*.[ch]', recursive=True):
-            def absolute(include):
-                for path in [f'{folder}/{os.path.relpath(os.path.dirname(name), copy)}', *folders]:
-                    there = os.path.normpath(f'{path}/{include[1]}')
-                    if os.path.exists(there):
-                        return include[0] if there.startswith(folder + '/') else f'#include "{there}"'
-                return include[0]
-
-            with open(name) as f:
-                text = f.read()
-            text = re.sub('(#define TRACE_INCLUDE_PATH ).*/.*', r'\1.', text)
-            with open(name, 'w') as f:
-                f.write(re.sub('#include "([.][.]/[^"]*)"', absolute, text))
-        for p in patches:
-            subprocess.run(['patch', '-s', '-d', copy, f'-p{driver.count("/") + 2}', '-i', f'{CURES}/{p}.patch'],
-                           check=True)
-        return copy
-
     def run(self, p, patches, name):
-        """The suite, or what of it the patch is about: the results directory."""
-        if not p.driver:
-            some = ['--module', f'{TOP}/{p.module}', '-t', p.subtests] if p.module else []
-            return self.suite(name, p.what(), ['--kernel', self.kernel, *self.changes(patches), *some])
-        module = ['--module', self.patched(p.driver, patches)] if patches else []
-        return self.suite(name, p.what(), ['--arch', p.arch, '--kernel', self.debian, *module, '-t', p.exporters])
-
-    def suite(self, name, what, options):
         """The results directory; what is there already is not run again."""
-        name += '-' + os.path.basename(what) if what else ''
-        results = f'{self.keep}/{name}'
+        results = f'{self.keep}/{p.folder(name)}'
         if not os.path.exists(results + '/results.json'):
             shutil.rmtree(results, ignore_errors=True)
-            with open(f'{self.keep}/{name}.log', 'w') as log:
-                subprocess.run([TOP + '/scripts/run-tests.sh', '--no-expectations', *options, '-o', results],
-                               stdout=log, stderr=log)
+            with open(results + '.log', 'w') as log:
+                subprocess.run([TOP + '/scripts/run-tests.sh', '--no-expectations', '--kernel', self.kernel,
+                                *self.changes(patches), *p.options, '-o', results], stdout=log, stderr=log)
         if not os.path.exists(results + '/results.json'):
-            sys.exit(f'kernel-patches.py: nothing was run: {self.keep}/{name}.log')
+            sys.exit(f'kernel-patches.py: nothing was run: {results}.log')
         return results
 
-    def reproduce(self, source, patches):
-        """The reproducer's exit status in the lab."""
+    def reproduce(self, p, patches):
+        """The reproducer's exit status in the lab; 1 as well if the kernel came to its end."""
+        compiler = ['cc']
+        if p.machine:
+            sysroot = subprocess.run([TOP + '/runner/vm/sysroot.sh', p.machine[1]], stdout=subprocess.PIPE, text=True,
+                                     check=True).stdout.strip()
+            compiler = ast.literal_eval(re.search('^c = (.*)$', open(sysroot + '/cross').read(), re.M)[1])
         with tempfile.TemporaryDirectory() as root:
             os.makedirs(root + '/usr/bin')
-            subprocess.run(['cc', '-static', '-o', root + '/usr/bin/reproducer', f'{CURES}/{source}'], check=True)
-            return subprocess.run([TOP + '/runner/vm/run.sh', '--kernel', self.kernel, *self.changes(patches),
-                                   '--root', root, '--results', root + '/results', '--', 'reproducer'],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+            subprocess.run([*compiler, '-static', '-o', root + '/usr/bin/reproducer', f'{CURES}/{p.reproducer}'],
+                           check=True)
+            ran = subprocess.run([TOP + '/runner/vm/run.sh', *p.machine, '--kernel', self.kernel,
+                                  *self.changes(patches), '--root', root, '--results', root + '/results',
+                                  '--', 'sh', '-c', DEVICES, p.driver],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            return 1 if ran.returncode == 125 and 'kernel BUG at' in ran.stdout else ran.returncode
 
 
 def style(tree):
@@ -181,7 +169,6 @@ def style(tree):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kernel', default='source:7.2', help='what is built: source:VERSION or a tree')
-    parser.add_argument('--modules-of', metavar='SUITE', default='debian:sid', help='for whose kernel a driver is built')
     parser.add_argument('--keep', metavar='DIR', help='the results go there, and what is there is taken as it is')
     parser.add_argument('--judge', nargs=2, metavar=('BEFORE', 'AFTER'), help='only compare these results')
     parser.add_argument('patch', nargs='*', help='a line of contrib/kernel/cures (default: all)')
@@ -192,21 +179,21 @@ def main():
             parser.error(f"contrib/kernel/cures has no '{name}'")
     chosen = [p for p in cures if p.name in args.patch or not args.patch]
     if args.judge:
-        wrong, turned = judge([p for p in chosen if not p.what()], *args.judge)
+        wrong, turned = judge([p for p in chosen if not p.what], *args.judge)
         return 0 if say(wrong, f'{", ".join(args.patch or ["all"])}: {turned} verdicts turned') else 1
 
     tree = tree_of(args.kernel)
     good = style(tree)
     with tempfile.TemporaryDirectory() as work:
-        lab = Lab(args.kernel, tree, args.modules_of, os.path.abspath(args.keep or work))
+        lab = Lab(args.kernel, os.path.abspath(args.keep or work))
         os.makedirs(lab.keep, exist_ok=True)
         for p in chosen:
             patches = [*p.stands_on, p.name]
             wrong, turned = judge([p], lab.run(p, [], 'before'), lab.run(p, patches, p.name))
             good &= say(wrong, f'{p.name}: {turned} verdicts turned, and no other' +
-                        (f' (of {p.what()})' if p.what() else ''))
+                        (f' ({p.what})' if p.what else ''))
             if p.reproducer:
-                was, now = lab.reproduce(p.reproducer, p.stands_on), lab.reproduce(p.reproducer, patches)
+                was, now = lab.reproduce(p, p.stands_on), lab.reproduce(p, patches)
                 good &= say([] if (was, now) == (1, 0) else [f'status {was} before and {now} after'],
                             f'{p.reproducer} fails before {p.name} and passes after it')
     return 0 if good else 1

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-// A KVM guest's first store to a vgem buffer, by an instruction that is not emulated.
+// kvm-write CARD: a KVM guest's first store to a vgem buffer, by an instruction that is not emulated.
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <libdrm/drm.h>
-#include <libdrm/drm_mode.h>
 #include <linux/kvm.h>
 
 int main(int argc, char **argv)
 {
 	struct drm_mode_create_dumb dumb = { .width = 1024, .height = 1, .bpp = 32 };
 	struct drm_prime_handle prime = { .flags = DRM_RDWR };
-	int card = open(argc > 1 ? argv[1] : "/dev/dri/card0", O_RDWR);
+	int card = open(argv[1], O_RDWR);
 	int vm = ioctl(open("/dev/kvm", O_RDWR), KVM_CREATE_VM, 0), cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	char *code = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct kvm_run *run = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);

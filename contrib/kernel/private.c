@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// One load from a private mapping of a buffer of msm or etnaviv, which ends the kernel.
+// private CARD...: one load from a private mapping of a buffer of msm or etnaviv, which ends
+// the kernel.
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -7,20 +8,17 @@
 #include <libdrm/drm.h>
 #include <libdrm/msm_drm.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int seen = 0;
 
-	for (int i = 128; i < 136; i++) {
+	for (int i = 1; i < argc; i++) {
 		/* Of etnaviv the number, the structure and the flag are the same. */
 		struct drm_msm_gem_new new = { .size = 4096, .flags = MSM_BO_WC };
 		struct drm_prime_handle prime = { .flags = DRM_RDWR };
+		int card = open(argv[i], O_RDWR);
 		volatile char *map;
-		char path[32];
-		int card;
 
-		snprintf(path, sizeof(path), "/dev/dri/renderD%d", i);
-		card = open(path, O_RDWR);
 		if (card < 0 || ioctl(card, DRM_IOCTL_MSM_GEM_NEW, &new))
 			continue;
 		prime.handle = new.handle;
@@ -28,7 +26,7 @@ int main(void)
 			continue;
 		seen = 1;
 		map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, prime.fd, 0);
-		printf("%s: %s\n", path, map == MAP_FAILED ? "refused" : "mapped");
+		printf("%s: %s\n", argv[i], map == MAP_FAILED ? "refused" : "mapped");
 		if (map != MAP_FAILED)
 			(void)*map;
 	}

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-// Writes to a buffer of which it has nothing but a read-only dma-buf.
+// ttm-access CARD...: writes to a buffer of which it has nothing but a read-only dma-buf.
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <libdrm/drm.h>
-#include <libdrm/drm_mode.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int wrong = 0, seen = 0, mem = open("/proc/self/mem", O_RDWR);
 
-	for (int i = 0; i < 8; i++) {
+	for (int i = 1; i < argc; i++) {
 		struct drm_mode_create_dumb dumb = { .width = 1024, .height = 1, .bpp = 32 };
 		struct drm_prime_handle prime = { .flags = 0 };
 		const unsigned int *map, word = 0x22222222;
-		char path[32];
-		int card;
+		int card = open(argv[i], O_RDWR);
 
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		card = open(path, O_RDWR);
 		if (card < 0 || ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb))
 			continue;
 		prime.handle = dumb.handle;
@@ -31,7 +27,7 @@ int main(void)
 			continue;
 		seen = 1;
 		pwrite(mem, &word, sizeof(word), (off_t)map);
-		printf("%s: the first word is %#x\n", path, *(volatile const unsigned int *)map);
+		printf("%s: the first word is %#x\n", argv[i], *(volatile const unsigned int *)map);
 		wrong |= *(volatile const unsigned int *)map == word;
 	}
 	return seen ? wrong : 77;
