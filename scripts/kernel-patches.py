@@ -149,8 +149,9 @@ class Lab:
             ran = subprocess.run([TOP + '/runner/vm/run.sh', *p.machine, '--kernel', self.kernel,
                                   *self.changes(patches), '--root', root, '--results', root + '/results',
                                   '--', 'sh', '-c', DEVICES, p.driver],
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            return 1 if ran.returncode == 125 and 'kernel BUG at' in ran.stdout else ran.returncode
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with open(root + '/results/console.txt', errors='replace') as console:
+                return 1 if ran.returncode == 125 and 'kernel BUG at' in console.read() else ran.returncode
 
 
 def style(tree):
