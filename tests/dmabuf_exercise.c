@@ -295,6 +295,7 @@ static void join_cases(size_t first)
 static void takes_cases(const struct dmabuf_exporter *e)
 {
 	const struct exercise exercise = { .exporter = e, .ways = dmabuf_ways };
+	struct walk_limits left = { .shrink = CASES_SHRINK };
 	struct timespec start = { };
 	bool taken = false;
 	char why[512] = "";
@@ -302,10 +303,10 @@ static void takes_cases(const struct dmabuf_exporter *e)
 	igt_nsec_elapsed(&start);
 	/* One that is skipped says nothing of those behind it. */
 	for (size_t i = 0; i < CASES; i++) {
-		limits.seconds = CASES_SECONDS - igt_nsec_elapsed(&start) / 1e9;
-		if (limits.seconds > 0) {
+		left.seconds = CASES_SECONDS - igt_nsec_elapsed(&start) / 1e9;
+		if (left.seconds > 0) {
 			join_cases(i);
-			taken |= walk_judge(&exercise, &joined.walk, &limits, why, sizeof(why));
+			taken |= walk_judge(&exercise, &joined.walk, &left, why, sizeof(why));
 			while (i < CASES && joined.end[i] <= walk_taken())
 				i++;
 		}
@@ -357,7 +358,6 @@ int igt_main_args("", options, help, option, NULL)
 		for_each_dmabuf_exporter(e) {
 			igt_dynamic(e->name) {
 				dmabuf_judges(CLAUSES, "");
-				limits.shrink = CASES_SHRINK;
 				takes_cases(e);
 			}
 		}

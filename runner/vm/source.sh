@@ -158,7 +158,7 @@ depmod kmod
 END
 	echo '#include <libelf.h>' | gcc -E - >/dev/null 2>&1 || echo libelf-dev)
 [ -z "$missing" ] ||
-	die "to build a kernel, install: $(echo "$missing" | tr '\n' ' ')"
+	die "to build a kernel, install: $(echo "$missing" | sort -u | tr '\n' ' ')"
 
 suite=
 if [ -n "$version" ] && [ "$name" = "$base" ]; then
