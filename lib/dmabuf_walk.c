@@ -403,14 +403,25 @@ static void rename_slots(struct shrink *s, struct walk *walk)
 
 /* All of it, or the end, where it broke. */
 #define STORY 32
+static char story[STORY][200];
+
+static unsigned int story_begins(const struct walk *walk)
+{
+	return walk->count > STORY ? walk->count - STORY : 0;
+}
+
+/* What the walk just taken said: whichever is tried next says something else. */
+static void keep_story(const struct walk *walk)
+{
+	for (unsigned int i = story_begins(walk); i < walk->count; i++)
+		snprintf(story[i % STORY], sizeof(story[0]), "%s", exercise_said(i));
+}
 
 static void tell_story(const struct walk *walk, enum igt_log_level level)
 {
-	for (unsigned int i = walk->count > STORY ? walk->count - STORY : 0; i < walk->count; i++) {
-		const char *said = exercise_said(i);
-
-		igt_log(IGT_LOG_DOMAIN, level, "  %u. %s\n", i + 1, said[0] ? said : "(nothing)");
-	}
+	for (unsigned int i = story_begins(walk); i < walk->count; i++)
+		igt_log(IGT_LOG_DOMAIN, level, "  %u. %s\n", i + 1,
+			story[i % STORY][0] ? story[i % STORY] : "(nothing)");
 }
 
 /*
@@ -465,6 +476,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 	if (!given)
 		snprintf(origin, sizeof(origin), " drawn from the seed %llu",
 			 (unsigned long long)seed);
+	keep_story(&walk);
 	igt_nsec_elapsed(&s.start);
 	if (seconds && (drop_lives(&s, &walk) || still_fails(&s, &walk))) {
 		static struct walk was;
@@ -484,6 +496,7 @@ static void shrink_and_report(const struct exercise *exercise, const struct take
 			 s.tries, time_left(&s) ? "" : ", before the time for it was over");
 		/* Once more, for the story. */
 		still_fails(&s, &walk);
+		keep_story(&walk);
 	} else {
 		snprintf(how, sizeof(how), "%s%s", origin, seconds ?
 			 ", which did not fail again" : "");
@@ -529,8 +542,10 @@ bool walk_judge(const struct exercise *exercise, const struct walk *given,
 		seed++;
 	} while (!given && limits->again && since(&start) < limits->seconds);
 
-	if (given)
+	if (given) {
+		keep_story(given);
 		tell_story(given, IGT_LOG_INFO);
+	}
 	if (t.verdict == SKIPPED && exercise_counts()->mappings == before.mappings) {
 		snprintf(why, len, "%s", t.text);
 		return false;
