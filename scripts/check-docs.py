@@ -46,6 +46,7 @@ NOT_RUN = {
     'scripts/run-tests.sh --kernel source:7.2': 'check.sh --source: builds a kernel',
     'scripts/run-tests.sh --kernel source:7.2 -o /tmp/before': PATCHES,
     'scripts/run-tests.sh --kernel source:7.2 --patch mine.patch --compare /tmp/before -o /tmp/after': READERS,
+    'scripts/run-tests.sh --kernel source:7.2 --patch FILE': READERS,
     'scripts/run-tests.sh --kernel source:7.2 --patch contrib/kernel/warn.patch': PATCHES,
     'scripts/kernel-patches.py shmem-offset': PATCHES,
     'dmabuf_results --compare OLD NEW': 'meson test does',
