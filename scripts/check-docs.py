@@ -64,6 +64,7 @@ NOT_RUN = {
     'scripts/run-tests.sh --arch arm64': ARM64,
     'scripts/run-tests.sh --arch arm64 --iommu': ARM64,
     'scripts/run-tests.sh --arch armhf --kernel debian:sid': ARM64,
+    'scripts/run-tests.sh --arch riscv64': ARM64,
     'scripts/run-tests.sh --arch arm64 -t dmabuf_range@madvise': ARM64,
     'scripts/run-tests.sh --arch arm64 -t makes-buffers -o /tmp/board': ARM64,
     'cat /tmp/board/0/out.txt': ARM64,

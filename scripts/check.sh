@@ -20,7 +20,7 @@ refused. Ends with "N passed, N failed, N skipped"; exit status 0 if none failed
                with KASAN and with lockdep
   --all-machines
                on arm64 every subtest, on 6.12 and 7.2, without and behind an IOMMU, else
-               those that tell most, on 7.2; and armhf, on 7.2
+               those that tell most, on 7.2; armhf, on 7.2; and riscv64
   --mutants    also 50 violators drawn at random, with the date as the seed, none of
                which may survive
   --kernel-patches
@@ -622,6 +622,10 @@ if [ -n "$lab" ]; then
 		done
 		check 'armhf: what fails of its drivers is known' $run --arch armhf --kernel debian:sid \
 			-o "$work/armhf"
+		for suite in trixie sid; do
+			check "riscv64, $suite: what fails is known" $run --arch riscv64 \
+				--kernel "debian:$suite" -o "$work/riscv64-$suite"
+		done
 	fi
 
 	# One dynamic subtest, by hand.

@@ -12,7 +12,8 @@ Builds the suite, boots a kernel with the lab's exporters, runs every subtest in
 it, and leaves igt_runner's layout and junit.xml in results/.
 
   --arch ARCH       the lab's machine: x86-64 (the default), or arm64 or armhf, with
-                    more real drivers, for which the suite is cross-built
+                    more real drivers, or riscv64; for these the suite is
+                    cross-built
   --iommu           its devices' DMA goes by way of an IOMMU (arm64)
   --kernel SPEC     debian:SUITE (trixie is the default; bookworm,
                     bookworm-backports, sid, ...), debian:SUITE/FLAVOUR (16k, of
@@ -195,8 +196,8 @@ several=
 
 case $arch in
 x86-64) cross= ;;
-arm64 | armhf) cross=$arch ;;
-*) die "the lab has no machine '$arch', but x86-64, arm64 and armhf" ;;
+arm64 | armhf | riscv64) cross=$arch ;;
+*) die "the lab has no machine '$arch', but x86-64, arm64, armhf and riscv64" ;;
 esac
 [ -z "$iommu" ] || [ "$arch" = arm64 ] || die "the lab's $arch has no IOMMU"
 

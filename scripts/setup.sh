@@ -6,14 +6,14 @@ set -eu
 
 usage() {
 	cat <<END
-usage: setup.sh [--host | --check | --source] [--arm64 | --armhf]
+usage: setup.sh [--host | --check | --source] [--arm64 | --armhf | --riscv64]
 
 Installs what is missing (Debian and Ubuntu, as root or with sudo), or says what
 is to be installed and exits 2.
 
   --host    only what it takes to build, nothing of the lab
   --source  also what it takes to build a kernel or a module
-  --arm64, --armhf
+  --arm64, --armhf, --riscv64
             also what it takes to build the suite for that machine, and to emulate it
   --check   all that, and what the project's own tests read results with
 END
@@ -48,6 +48,9 @@ arm64	aarch64-linux-gnu-gcc		gcc-aarch64-linux-gnu	gcc-aarch64-linux-gnu	aarch64
 armhf	qemu-system-arm			qemu-system-arm		qemu-system-arm		qemu-system-arm
 armhf	arm-linux-gnueabihf-gcc		gcc-arm-linux-gnueabihf	gcc-arm-linux-gnu	arm-linux-gnueabihf-gcc
 armhf	make				make			make			make
+riscv64	qemu-system-riscv64		qemu-system-misc	qemu-system-riscv	qemu-system-riscv
+riscv64	file:/usr/share/qemu/opensbi-riscv64-*	opensbi		qemu-system-riscv	qemu-system-riscv-firmware
+riscv64	riscv64-linux-gnu-gcc		gcc-riscv64-linux-gnu	gcc-riscv64-linux-gnu	riscv64-linux-gnu-gcc
 board	dtc				device-tree-compiler	dtc			dtc
 board	python3				python3			python3			python
 board	readelf				binutils		binutils		binutils
@@ -73,7 +76,7 @@ for option; do
 	--host) what=build ;;
 	--check) what="$what source check" ;;
 	--source) what="$what source" ;;
-	--arm64 | --armhf) what="$what board ${option#--}" ;;
+	--arm64 | --armhf | --riscv64) what="$what board ${option#--}" ;;
 	--help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
 	esac

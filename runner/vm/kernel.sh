@@ -70,7 +70,7 @@ print_root() {
 arrange() {
 	[ -d "$1/lib" ] || mkdir "$1/lib"
 	[ -d "$1/lib/modules" ] || mv "$1/usr/lib/modules" "$1/lib/modules"
-	for f in "$1"/boot/vmlinuz-* "$1"/lib/modules/*/vmlinuz; do
+	for f in "$1"/boot/vmlinu[xz]-* "$1"/lib/modules/*/vmlinuz; do
 		[ ! -f "$f" ] || mv "$f" "$1/bzImage"
 	done
 	for f in "$1"/boot/config-* "$1"/lib/modules/*/config; do

@@ -12,7 +12,8 @@ Boots a kernel in QEMU with every exporter of the table (devices), runs COMMAND
 in it as root, and exits with COMMAND's status; 125: the guest did not get to
 its end; 2: it was not to be run.
 
-  --arch ARCH       the guest's machine: x86-64 (default), arm64 or armhf
+  --arch ARCH       the guest's machine: x86-64 (default), arm64, armhf or
+                    riscv64
   --iommu           its devices' DMA goes by way of an IOMMU (arm64)
   --kernel SPEC     debian:SUITE, debian:SUITE/FLAVOUR, source:VERSION, or the path of
                     a bzImage (arm64: Image, armhf: zImage) or of a kernel's build
