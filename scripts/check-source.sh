@@ -31,7 +31,7 @@ cp "$top"/runner/vm/*.sh "$work/vm/"
 cp "$top"/runner/vm/machines/* "$work/vm/machines/"
 printf 'CONFIG_PLAIN=y\nCONFIG_NOT_YET=y\n' >"$work/vm/kernel.config"
 : >"$work/vm/kernel-x86-64.config"
-echo CONFIG_MORE=y >"$work/vm/kernel-arm64.config"
+printf 'CONFIG_MORE=y\nCONFIG_NEEDS=y\n# CONFIG_NEEDS is not set\n' >"$work/vm/kernel-arm64.config"
 # What it is asked with, for another machine.
 cat >"$work/aarch64-linux-gnu-gcc" <<'END'
 #!/bin/sh
@@ -135,11 +135,11 @@ kernel --config MORE 9.9
 say 'no value for a symbol' [ $rc -eq 2 ]
 
 kernel --arch arm64 9.9
-say 'another machine, and with its own configuration' [ "$rc $(grep -c '^CONFIG_MORE=y$' "$(dirname "$bzimage")/config")" = '0 1' ]
+say 'another machine, with its own configuration, in which the last line counts' [ "$rc $(grep -c '^CONFIG_MORE=y$' "$(dirname "$bzimage")/config")" = '0 1' ]
 say 'is another kernel' [ "$(dirname "$bzimage")" != "$base" ]
-kernel --arch armhf 9.9
+kernel --arch riscv64 9.9
 say 'a machine for which none is built' [ $rc -eq 2 ]
-say 'is named' says 'no kernel is built from source for armhf'
+say 'is named' says 'no kernel is built from source for riscv64'
 
 cp -a "$base/build" "$work/tree"
 rm "$work/tree/.lab"

@@ -15,7 +15,8 @@ kernel.config and kernel-ARCH.config, in about ten minutes on two CPUs, and keep
 the cache by VERSION and configuration, with its tree (2 GB), from which the next one is
 built: to have it of newer source, remove what is printed here.
 
-  --arch ARCH       for which machine: x86-64 (default), or arm64, by the cross compiler
+  --arch ARCH       for which machine: x86-64 (default), or arm64 or armhf, by the cross
+                    compiler
   --patch FILE      applied (-p1) to a copy of what was built, in which only what it
                     changes is built again; kept by the patches' content
   --config SYMBOL=VALUE
@@ -341,8 +342,12 @@ $(cat "$tmp/lost")"
 if [ -n "$suite" ]; then
 	cut -d = -f 1 "$tmp/asked" >"$tmp/symbols"
 	# shellcheck disable=SC2086 # a word each
-	sed -n 's/^CONFIG_\([A-Z0-9a-z_]*=.*\)/\1/p' $fragments |
-		awk -F = 'FILENAME == ARGV[1] { asked[$0]; next } !($1 in asked)' "$tmp/symbols" - >"$tmp/wanted"
+	# What comes last counts.
+	sed -n 's/^# CONFIG_\([A-Z0-9a-z_]*\) is not set/\1/p; s/^CONFIG_\([A-Z0-9a-z_]*=.*\)/\1/p' $fragments |
+		awk -F = '
+			FILENAME == ARGV[1] { asked[$0]; next }
+			!($1 in asked) { line[$1] = $0 }
+			END { for (s in line) if (line[s] != s) print line[s] }' "$tmp/symbols" - >"$tmp/wanted"
 	: >"$tmp/unknown"
 	check_config "$tmp/wanted" known ||
 		die "linux-source-$version knows these, but something that they depend on is missing in $fragments:
