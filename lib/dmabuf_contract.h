@@ -97,9 +97,10 @@ void dmabuf_limit_for(size_t bytes);
  *
  * A stage has come to the next page, or to the next buffer: it gets its time anew, but no
  * more than six times, and no more than 90 s. A fault that takes a millisecond takes thirty
- * where others use the machine.
+ * where others use the machine. Returns whether there is time for more: who can end before
+ * the limit has not hung.
  */
-void dmabuf_goes_on(void);
+bool dmabuf_goes_on(void);
 
 /*
  * dmabuf_saw:

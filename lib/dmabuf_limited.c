@@ -332,18 +332,19 @@ void dmabuf_limit_for(size_t bytes)
 	renew_deadline();
 }
 
-void dmabuf_goes_on(void)
+bool dmabuf_goes_on(void)
 {
 	const long limit = stage_limit();
 	long next, last, most = MOST_LIMITS * limit;
 
 	if (!dmabuf_in_child)
-		return;
+		return true;
 	if (most > MOST_MS)
 		most = limit > MOST_MS ? limit : MOST_MS;
 	next = since_start() + limit;
 	last = dmabuf_outcome->begun + most;
 	dmabuf_outcome->deadline = next < last ? next : last;
+	return last - since_start() > limit / 2;
 }
 
 pid_t dmabuf_fork(void)

@@ -144,7 +144,8 @@ static bool fill(struct dmabuf *buf)
 		more = make_another(buf, step, &others[made++]);
 		if (more)
 			filled += step;
-		dmabuf_goes_on();
+		/* That it takes longer than there is time is the machine's fault. */
+		more &= dmabuf_goes_on();
 	}
 	while (made--)
 		close_another(&others[made]);

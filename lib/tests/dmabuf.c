@@ -139,6 +139,14 @@ static void goes_on_for_ever(void)
 	}
 }
 
+static void ends_in_time(void)
+{
+	dmabuf_stage("page after page, as long as there is time");
+	while (dmabuf_goes_on())
+		usleep(1000);
+	dmabuf_saw("WHOLE", "as many pages as there was time for");
+}
+
 static void is_large(void)
 {
 	dmabuf_limit_for(8 << 20);
@@ -269,6 +277,7 @@ static const struct {
 	{ "is-slow", is_slow, 2 },
 	{ "goes-on", goes_on, 1 },
 	{ "goes-on-for-ever", goes_on_for_ever, 1 },
+	{ "ends-in-time", ends_in_time, 1 },
 	{ "is-large", is_large, 1 },
 	{ "violates-and-hangs", violates_and_hangs, 2 },
 	{ "passes-and-hangs", passes_and_hangs, 2 },
