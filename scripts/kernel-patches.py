@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,9 @@ def read_cures():
     for line in open(CURES + '/cures'):
         if not line.strip() or line.startswith('#'):
             continue
-        if line[0].isspace():
+        if line.startswith('\tas '):
+            patch.turns += [t for p in patches if p.name == line.split()[1] for t in p.turns]
+        elif line[0].isspace():
             verdict, _, results = line.strip().partition(' of ')
             patch.turns.append((re.compile(verdict), re.compile(results)))
         else:
@@ -174,6 +177,8 @@ def main():
     parser.add_argument('--judge', nargs=2, metavar=('BEFORE', 'AFTER'), help='only compare these results')
     parser.add_argument('patch', nargs='*', help='a line of contrib/kernel/cures (default: all)')
     args = parser.parse_args()
+    # What runs is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     cures = read_cures()
     for name in args.patch:
         if name not in [p.name for p in cures]:
