@@ -49,6 +49,7 @@ $2
 done
 [ -n "$tree" ] && [ -n "$subtest" ] && [ $# -le 1 ] || { usage >&2; exit 128; }
 [ -f "$tree/Makefile" ] || die "$tree is no kernel's tree"
+[ -f "$tree/.config" ] || die "in $tree no kernel was configured: build it once with what the lab needs (docs/running.md)"
 tree=$(cd "$tree" && pwd)
 log=${DMABUF_BISECT_LOG:-$tree/../bisect-run.log}
 
@@ -62,6 +63,15 @@ trap 'exit 143' TERM
 cannot() {
 	echo "bisect-run.sh: skipped: $*" | tee -a "$log"
 	exit 125
+}
+
+# Why nothing was run or judged: if there is no such subtest there is none in any commit.
+nothing() {
+	tests=$(find "$top/build/stage" -name test-list.txt)
+	for t in $(grep -w 'dmabuf_[a-z]*' -o "$tests"); do
+		"${tests%/*}/$t" --list-subtests | sed "s/^/igt@$t@/"
+	done | grep -qP -- "$subtest" || die "no subtest is called '$subtest'"
+	cannot "$1 ($log)"
 }
 
 {
@@ -79,7 +89,7 @@ rc=0
 	exec "$top/scripts/run-tests.sh" --kernel "$tree" $options --no-expectations \
 		-t "$subtest${1:+@$1\$}" -o "$work/results"
 ) >>"$log" 2>&1 || rc=$?
-[ -s "$work/results/results.json" ] || cannot "it does not boot, or nothing matches $subtest ($log)"
+[ -s "$work/results/results.json" ] || nothing "it does not boot"
 
 # The verdicts of what was asked for.
 python3 - "$work/results/results.json" "$subtest" "${1-}" >"$work/verdicts" <<'END'
@@ -94,5 +104,5 @@ grep -vE '^(pass|skip|notrun) ' "$work/verdicts" >"$work/bad" && {
 	echo "bisect-run.sh: bad: $(head -n 1 "$work/bad")" | tee -a "$log"
 	exit 1
 }
-grep -q '^pass ' "$work/verdicts" || cannot "nothing was judged of $subtest${1:+@$1} (status $rc, $log)"
+grep -q '^pass ' "$work/verdicts" || nothing "nothing was judged of $subtest${1:+@$1}, status $rc"
 echo "bisect-run.sh: good: $(grep '^pass ' "$work/verdicts" | head -n 1)" | tee -a "$log"

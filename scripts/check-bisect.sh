@@ -64,6 +64,10 @@ modules:
 END
 git add .
 git commit -qm 'v1'
+rc=0
+"$top/scripts/bisect-run.sh" --kernel . -t dmabuf_vma@vmflags-fd 2>/dev/null || rc=$?
+say "a tree that was not configured ends the bisection (status $rc)" [ $rc -eq 128 ]
+make -s olddefconfig
 git tag v1
 n=0
 # commit SED: a step of the history
@@ -91,6 +95,9 @@ step() {
 		-t dmabuf_vma@vmflags-fd -- "$1"
 }
 
+rc=0
+"$top/scripts/bisect-run.sh" --kernel . --modules "$modules" -t dmabuf_vma@vmflag-fd >/dev/null 2>&1 || rc=$?
+say "a subtest that is nowhere ends the bisection (status $rc)" [ $rc -eq 128 ]
 rc=0
 step calib-nobody >/dev/null || rc=$?
 say "it cannot say anything of an exporter that is not there (status $rc)" [ $rc -eq 125 ]
