@@ -115,8 +115,13 @@ def say(wrong, what):
 
 
 def tree_of(kernel):
-    found = subprocess.run([TOP + '/runner/vm/kernel.sh', kernel], stdout=subprocess.PIPE, text=True, check=True)
-    return re.search('^build=(.*)$', found.stdout, re.M)[1]
+    found = subprocess.run([TOP + '/runner/vm/kernel.sh', kernel], stdout=subprocess.PIPE, text=True)
+    tree = re.search('^build=(.*)$', found.stdout, re.M)
+    if not tree:
+        if not found.returncode:
+            print(f'kernel-patches.py: {kernel} is neither source:VERSION nor a tree', file=sys.stderr)
+        sys.exit(2)
+    return tree[1]
 
 
 class Lab:
@@ -180,9 +185,15 @@ def main():
     # What runs is ended, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     cures = read_cures()
+    # By the name of its file as well.
+    args.patch = [re.sub(r'(.*/)?([^/]*?)(\.patch)?$', r'\2', name) for name in args.patch]
+    names = [p.name for p in cures]
     for name in args.patch:
-        if name not in [p.name for p in cures]:
-            parser.error(f"contrib/kernel/cures has no '{name}'")
+        if name not in names:
+            parser.error(f"contrib/kernel/cures has no '{name}', but {' '.join(dict.fromkeys(names))}")
+    for results in args.judge or []:
+        if not os.path.exists(results + '/results.json'):
+            parser.error(f'{results} has no results.json')
     chosen = [p for p in cures if p.name in args.patch or not args.patch]
     if args.judge:
         wrong, turned = judge([p for p in chosen if not p.what], *args.judge)
