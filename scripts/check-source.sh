@@ -123,6 +123,9 @@ say 'another one is another kernel' [ "$rc $(paste -sd , "$bzimage")" = '0 this 
 kernel --patch "$work/not.patch" 9.9
 say 'one that does not apply' [ $rc -eq 2 ]
 say 'is named' says 'not.patch does not apply to linux-source-9.9'
+: >"$work/empty.patch"
+kernel --patch "$work/empty.patch" 9.9
+say 'an empty one is refused' [ "$rc $(grep -c 'empty.patch is empty' "$work/said")" = '2 1' ]
 kernel --config MORE=y 9.9
 say 'another configuration' [ "$rc $(grep -c '^CONFIG_MORE=y$' "$base/config" "$(dirname "$bzimage")/config" | cut -d : -f 2 | paste -sd ,)" = '0 0,1' ]
 kernel --config NOSUCH=y 9.9

@@ -49,6 +49,7 @@ while [ $# -gt 0 ]; do
 	--arch) arch=${2-}; shift ;;
 	--patch)
 		[ -f "${2-}" ] || die "there is no patch '${2-}'"
+		[ -s "$2" ] || die "$2 is empty"
 		patches="$patches$(realpath "$2")
 "
 		shift
@@ -206,6 +207,8 @@ end() {
 	# A group of its own: all that it started.
 	[ -z "$make_pid" ] || kill -- "-$make_pid" 2>/dev/null || :
 	[ -z "$make_pid" ] || wait "$make_pid" 2>/dev/null || :
+	# Which takes a while, where disks are slow.
+	[ ! -d "$tmp/tree" ] || say "removing what was begun"
 	rm -rf "$tmp"
 }
 trap end EXIT
